@@ -1,0 +1,38 @@
+//! Replacement policies: which entry leaves a full shard.
+//!
+//! A policy knows entries by the small slot number that the shard gave them and by the hash of their key; it never sees
+//! a key or a record. Every slot between `on_insert` and `on_remove` (or the `evict` that returned it) is known exactly
+//! once, and no other slot is ever returned.
+
+/// One shard's replacement policy. Slots are small numbers (dense, reused) that the shard gives to its entries.
+///
+/// All methods are called under the shard's exclusive lock, but for [`Policy::on_hit`] and [`Policy::on_miss`], which run
+/// under its shared lock, at the same time as others of these two.
+pub trait Policy: Send + Sync {
+    /// A hit on the entry in `slot`, whose key hashes to `hash`. Atomics only; no allocation.
+    fn on_hit(&self, slot: u32, hash: u64);
+
+    /// A read that found nothing under the key that hashes to `hash`.
+    fn on_miss(&self, hash: u64) {
+        let _ = hash;
+    }
+
+    /// A new entry of `weight` took `slot`.
+    fn on_insert(&mut self, slot: u32, hash: u64, weight: u32);
+
+    /// The entry in `slot` was written over and now weighs `weight`. Counts as a use.
+    fn on_update(&mut self, slot: u32, hash: u64, weight: u32);
+
+    /// The entry in `slot` went away for another reason than eviction.
+    fn on_remove(&mut self, slot: u32, hash: u64);
+
+    /// Chooses the next victim, forgets it and returns its slot; `None` when it holds nothing. Never the slot inserted
+    /// last, unless that is the only one. Amortised constant time, and bounded in each call.
+    fn evict(&mut self) -> Option<u32>;
+
+    /// Tells the weight (entries, or bytes) that the shard may hold from now on. Shards share one budget, so it changes.
+    fn set_capacity(&mut self, capacity: u64);
+
+    /// Bytes of memory that the policy uses now.
+    fn memory(&self) -> usize;
+}
