@@ -1,0 +1,341 @@
+//! The one tokio runtime of the process, and how blocking calls meet it.
+//!
+//! It is created by the first call that needs it, runs on one current-thread scheduler, and all its threads are named
+//! and have every signal blocked. A blocking caller does not hand its request to another thread and sleep: it *leads*,
+//! that is, it drives the reactor itself until its own future is done, which costs one thread switch less in each
+//! direction (the multi-thread scheduler measured four times a blocking socket's latency). When nobody leads, a
+//! background thread does.
+//!
+//! Invariant: while a task is runnable, either a caller is inside `block_on`, or the background thread is, or it will
+//! be within [`LINGER`]. The background thread lingers so that a caller that makes one blocking call after another does
+//! not have to win the reactor back each time; a `spawn` ends the lingering at once.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use once_cell::sync::Lazy;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use crate::error::{Error, Result, Status};
+
+/// How long the background thread stays away after the last blocking caller left.
+const LINGER: Duration = Duration::from_micros(200);
+
+/// How many short waits the background thread takes before it sleeps until the last caller leaves.
+const SHORT_WAITS: u32 = 16;
+
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+static CURRENT: Mutex<Option<(u32, &'static Runtime)>> = Mutex::new(None);
+
+static AT_FORK: Lazy<()> = Lazy::new(|| {
+    extern "C" fn in_child() {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+    }
+    // SAFETY: the handler only increments an atomic, which is safe in a forked child; it is registered once and the
+    // object that holds it is never unloaded (`nodelete`).
+    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+});
+
+/// A number that is another one in a forked child than in its parent.
+///
+/// The first call registers the handler that changes it; handles call it when they are made.
+pub fn generation() -> u32 {
+    Lazy::force(&AT_FORK);
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// As [`generation`], for checks on the hot path: a load, nothing else.
+#[inline]
+pub fn generation_now() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// The runtime of this process.
+pub struct Runtime {
+    tokio: tokio::runtime::Runtime,
+    gate: Mutex<Gate>,
+    gate_changed: Condvar,
+    give_way: Notify,
+    background_waits: AtomicBool,
+}
+
+#[derive(Default)]
+struct Gate {
+    callers: usize,
+    visits: u64,
+    spawned: bool,
+}
+
+/// The runtime, created on first use. In a forked child it is a new one: the parent's threads do not exist there.
+///
+/// # Errors
+///
+/// `IO` when the kernel gives no thread or no poller.
+pub fn get() -> Result<&'static Runtime> {
+    let generation = generation();
+    let mut current = CURRENT.lock();
+    if let Some((made_in, runtime)) = *current
+        && made_in == generation
+    {
+        return Ok(runtime);
+    }
+    let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new()?));
+    spawn_named("larder-io", move || runtime.drive_in_background())?;
+    *current = Some((generation, runtime));
+    Ok(runtime)
+}
+
+/// Starts a thread with a name and every signal blocked, so that no host's signal handler runs on it.
+///
+/// # Errors
+///
+/// `IO` when the kernel gives no thread.
+pub fn spawn_named(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    let blocked = SignalsBlocked::new();
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+    drop(blocked);
+    thread.map(drop).map_err(|error| Error::new(Status::IO, "thread", format!("{name} could not start: {error}")))
+}
+
+struct SignalsBlocked(libc::sigset_t);
+
+impl SignalsBlocked {
+    fn new() -> SignalsBlocked {
+        // SAFETY: both sets are plain data that the calls fill; a new thread inherits the mask of its creator.
+        unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+            SignalsBlocked(before)
+        }
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        // SAFETY: the set is the mask that this thread had before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+    }
+}
+
+impl Runtime {
+    fn new() -> Result<Runtime> {
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .thread_name("larder-blocking")
+            .on_thread_start(|| std::mem::forget(SignalsBlocked::new()))
+            .build()
+            .map_err(|error| Error::new(Status::IO, "runtime", format!("it could not start: {error}")))?;
+        Ok(Runtime {
+            tokio,
+            gate: Mutex::default(),
+            gate_changed: Condvar::new(),
+            give_way: Notify::new(),
+            background_waits: AtomicBool::new(false),
+        })
+    }
+
+    /// Runs `future` to its end on this thread, and everything else that is runnable meanwhile.
+    ///
+    /// Must not be called from inside the runtime; see [`is_inside`].
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.enter_gate();
+        let leave = LeaveGate(self);
+        let result = self.tokio.block_on(future);
+        drop(leave);
+        result
+    }
+
+    /// Starts `future` as a task of its own. A panic in it is caught: `on_panic` says what it then does.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let handle = self.tokio.spawn(future).abort_handle();
+        if self.background_waits.load(Ordering::Acquire) {
+            self.gate.lock().spawned = true;
+            self.gate_changed.notify_one();
+        }
+        handle
+    }
+
+    fn enter_gate(&self) {
+        let mut gate = self.gate.lock();
+        gate.callers += 1;
+        gate.visits += 1;
+        drop(gate);
+        self.give_way.notify_one();
+    }
+
+    fn drive_in_background(&self) {
+        loop {
+            self.await_turn();
+            self.tokio.block_on(self.give_way.notified());
+        }
+    }
+
+    /// Returns when no blocking caller is there and none was for [`LINGER`], or a task was spawned while nobody led.
+    fn await_turn(&self) {
+        self.background_waits.store(true, Ordering::Release);
+        let mut gate = self.gate.lock();
+        let mut short_waits = 0;
+        loop {
+            let visits = gate.visits;
+            if gate.callers > 0 && short_waits >= SHORT_WAITS {
+                self.gate_changed.wait(&mut gate);
+                short_waits = 0;
+                continue;
+            }
+            let timed_out = self.gate_changed.wait_for(&mut gate, LINGER).timed_out();
+            short_waits += 1;
+            let quiet = timed_out && gate.visits == visits;
+            if gate.callers == 0 && (quiet || gate.spawned) {
+                break;
+            }
+        }
+        gate.spawned = false;
+        self.background_waits.store(false, Ordering::Release);
+    }
+}
+
+struct LeaveGate<'a>(&'a Runtime);
+
+impl Drop for LeaveGate<'_> {
+    fn drop(&mut self) {
+        let mut gate = self.0.gate.lock();
+        gate.callers -= 1;
+        let last = gate.callers == 0;
+        drop(gate);
+        if last && self.0.background_waits.load(Ordering::Acquire) {
+            self.0.gate_changed.notify_one();
+        }
+    }
+}
+
+/// Whether this thread is inside the runtime now, so that it must not block.
+pub fn is_inside() -> bool {
+    tokio::runtime::Handle::try_current().is_ok()
+}
+
+/// Ends a wait from another thread, once and for good.
+#[derive(Clone, Default)]
+pub struct Signal(Arc<(AtomicBool, Notify)>);
+
+impl Signal {
+    /// Raises it.
+    pub fn raise(&self) {
+        self.0.0.store(true, Ordering::Release);
+        self.0.1.notify_waiters();
+    }
+
+    /// Whether it was raised.
+    pub fn is_raised(&self) -> bool {
+        self.0.0.load(Ordering::Acquire)
+    }
+
+    /// Returns when it was raised.
+    pub async fn raised(&self) {
+        let mut notified = pin!(self.0.1.notified());
+        // Registered before the look, so that a raise between the two is not missed.
+        notified.as_mut().enable();
+        if !self.is_raised() {
+            notified.await;
+        }
+    }
+}
+
+/// A future whose panic is a value.
+pub struct CatchPanic<F>(pub F);
+
+impl<T, F: Future<Output = Result<T>> + Unpin> Future for CatchPanic<F> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        let future = Pin::new(&mut self.0);
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
+            Ok(poll) => poll,
+            Err(payload) => Poll::Ready(Err(panic_error(&*payload))),
+        }
+    }
+}
+
+/// The error that a caught panic becomes.
+pub fn panic_error(payload: &(dyn std::any::Any + Send)) -> Error {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned());
+    Error::new(Status::PANIC, "larder", format!("a panic was caught, please report it: {text}"))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn blocking_calls_from_many_threads_all_end() {
+        let runtime = get().expect("runtime");
+        let threads: Vec<_> = (0..8)
+            .map(|number| {
+                std::thread::spawn(move || {
+                    for _ in 0..50 {
+                        runtime.block_on(tokio::time::sleep(Duration::from_micros(number * 100)));
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+    }
+
+    #[test]
+    fn a_spawned_task_runs_while_nobody_blocks_and_right_after_a_blocking_call() {
+        let runtime = get().expect("runtime");
+        for _ in 0..200 {
+            runtime.block_on(async {});
+            let (sender, receiver) = std::sync::mpsc::channel();
+            runtime.spawn(async move { sender.send(()).expect("the receiver waits") });
+            receiver.recv_timeout(Duration::from_secs(20)).expect("the task runs");
+        }
+    }
+
+    #[test]
+    fn a_long_blocking_call_does_not_stop_the_background_for_good() {
+        let runtime = get().expect("runtime");
+        runtime.block_on(tokio::time::sleep(Duration::from_millis(50)));
+        let begin = Instant::now();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            sender.send(()).expect("the receiver waits");
+        });
+        receiver.recv_timeout(Duration::from_secs(20)).expect("the timer fires");
+        assert!(begin.elapsed() >= Duration::from_millis(5));
+    }
+
+    #[test]
+    fn a_panic_in_a_future_is_an_error() {
+        let future = Box::pin(async { panic!("on purpose") });
+        let result: Result<()> = get().expect("runtime").block_on(CatchPanic(future));
+        let error = result.expect_err("a panic");
+        assert_eq!(error.status(), Status::PANIC);
+        assert!(error.message().contains("on purpose"), "{error}");
+    }
+
+    #[test]
+    fn a_raised_signal_stays_raised() {
+        let signal = Signal::default();
+        signal.raise();
+        get().expect("runtime").block_on(signal.raised());
+        assert!(signal.is_raised());
+    }
+}

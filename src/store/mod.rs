@@ -1,0 +1,120 @@
+//! Stores: one trait, and its implementations.
+//!
+//! A [`Backend`] is what a `[stores.<name>]` section of the configuration opens: an engine, or a connection. It gives a
+//! [`Store`] for each database and table, and those are exactly isolated from one another whatever bytes a key holds.
+//!
+//! What needs no input or output is answered at once ([`Reply::Ready`]) on the caller's thread; the rest is a future
+//! that the runtime drives. A caller that must not wait asks with [`Store::peek`], which only answers from memory.
+
+pub mod event;
+pub mod options;
+pub mod record;
+pub mod reply;
+pub mod statistics;
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use event::{Cursor, Watch};
+use options::{Entry, Lifetime, ListOptions, Outcome, PutOptions, WatchOptions};
+use record::Record;
+use reply::Reply;
+use statistics::Statistics;
+
+/// What a look into memory found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// The record is there and was shown.
+    Hit,
+    /// There is none.
+    Miss,
+    /// Memory does not know; ask with [`Store::get`].
+    Unknown,
+}
+
+/// An engine or a connection that holds stores by database and table.
+pub trait Backend: Send + Sync {
+    /// The type's name, as the configuration calls it.
+    fn kind(&self) -> &'static str;
+
+    /// The store of a database and table, made when it is first asked for.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for names that the engine cannot hold, `CLOSED` after [`Backend::close`].
+    fn open(&self, database: &str, table: &str) -> Result<Arc<dyn Store>>;
+
+    /// Ends it: each later call on its stores answers `CLOSED`, its watches end. Idempotent.
+    fn close(&self) -> Reply<()>;
+}
+
+/// The records of one database and table.
+///
+/// Arguments are borrowed for the call only. No method panics on any input, and none holds a lock when it returns.
+/// A record that has expired is never shown by any of them.
+pub trait Store: Send + Sync {
+    /// The type's name, as the configuration calls it.
+    fn kind(&self) -> &'static str;
+
+    /// Whether every reply of this store but those of a watch is [`Reply::Ready`].
+    fn is_immediate(&self) -> bool;
+
+    /// Looks into memory only; shows a hit to `visit` while the record is pinned. Allocates nothing. `visit` must be
+    /// short, must not call the store, and should copy no more than a few KiB: it may run under a lock. For more it
+    /// clones the record and copies afterwards.
+    ///
+    /// # Errors
+    ///
+    /// `CLOSED`.
+    fn peek(&self, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Result<Lookup>;
+
+    /// The record under `key`.
+    fn get(&self, key: &[u8]) -> Reply<Option<Record>>;
+
+    /// The records under `keys`, in their order, `None` where there is none.
+    fn get_many(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>>;
+
+    /// Whether there is a record under `key`; restarts its max-idle clock no more than [`Store::list`] does.
+    fn contains(&self, key: &[u8]) -> Reply<bool>;
+
+    /// Writes a record, if its condition holds.
+    fn put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Reply<Outcome>;
+
+    /// Writes many records, each by its own condition; the outcomes in their order. Not one transaction: an error of
+    /// one record is in its place, and the others are written.
+    fn put_many(&self, entries: &[Entry<'_>]) -> Reply<Vec<Result<Outcome>>>;
+
+    /// Removes the record under `key`; with `revision` only if it has that one.
+    fn remove(&self, key: &[u8], revision: Option<u64>) -> Reply<Outcome>;
+
+    /// Removes the records under `keys`; says how many there were.
+    fn remove_many(&self, keys: &[&[u8]]) -> Reply<u64>;
+
+    /// Restarts the max-idle clock of the record under `key` and gives it the terms in `lifetime` that are not
+    /// [`Term::Default`](options::Term::Default), counted from now. Value and revision stay. Says whether there was one.
+    fn touch(&self, key: &[u8], lifetime: Lifetime) -> Reply<bool>;
+
+    /// The records that pass the filter, sorted by key.
+    fn list(&self, options: &ListOptions) -> Reply<Vec<Record>>;
+
+    /// The same page by page, for what is too large for one answer. `offset` and `limit` count over all pages.
+    fn cursor(&self, options: &ListOptions) -> Reply<Box<dyn Cursor>>;
+
+    /// Removes every record of this database and table; says how many there were. Watches see each as removed.
+    fn clear(&self) -> Reply<u64>;
+
+    /// How many records there are.
+    fn size(&self) -> Reply<u64>;
+
+    /// Begins to watch.
+    fn watch(&self, options: &WatchOptions) -> Reply<Arc<dyn Watch>>;
+
+    /// What was counted, for the whole backend that holds this store.
+    fn statistics(&self) -> Reply<Statistics>;
+
+    /// Whether the store answers: `Ok` when it does.
+    fn ping(&self) -> Reply<()>;
+
+    /// What the store is and what it can do, as a JSON object; no secret is in it.
+    fn describe(&self) -> serde_json::Value;
+}

@@ -1,0 +1,141 @@
+//! What a caller may say with a call: times and metadata of a write, filters of a list, the start of a watch.
+
+use std::time::Duration;
+
+use super::record::Metadata;
+
+/// How long something lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Term {
+    /// As the store is configured.
+    #[default]
+    Default,
+    /// Without end, whatever the store's default.
+    Unlimited,
+    /// For this long; rounded up to a whole millisecond.
+    For(Duration),
+}
+
+impl Term {
+    /// The term in milliseconds, 0 for without end; `default_ms` (0 for without end) stands for [`Term::Default`].
+    pub fn resolve_ms(self, default_ms: u64) -> u64 {
+        match self {
+            Term::Default => default_ms,
+            Term::Unlimited => 0,
+            Term::For(duration) => u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1),
+        }
+    }
+}
+
+/// How long a record lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Time from the write to the expiry.
+    pub lifespan: Term,
+    /// Time from the last read or write to the expiry.
+    pub max_idle: Term,
+}
+
+/// On what a write depends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// On nothing: the last writer wins.
+    #[default]
+    Always,
+    /// There must be no record under the key.
+    IfAbsent,
+    /// The record's revision must be this one.
+    IfRevision(u64),
+}
+
+/// Options of one write.
+#[derive(Clone, Debug, Default)]
+pub struct PutOptions {
+    /// How long the record lives.
+    pub lifetime: Lifetime,
+    /// Metadata to store with it; replaces what was there.
+    pub metadata: Metadata,
+    /// On what the write depends.
+    pub condition: Condition,
+}
+
+/// What a conditional write came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done; the record has this revision (after a remove: the revision it had).
+    Done {
+        /// The revision.
+        revision: u64,
+    },
+    /// Not done: the record that is there has this revision.
+    Conflict {
+        /// The revision.
+        revision: u64,
+    },
+    /// Not done: there is no record.
+    NotFound,
+}
+
+/// One record to write among many.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// The value.
+    pub value: &'a [u8],
+    /// Its options.
+    pub options: PutOptions,
+}
+
+/// What a list gives of each record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Projection {
+    /// Key, revision and times; the value and the metadata are empty.
+    #[default]
+    Keys,
+    /// All of it.
+    Records,
+}
+
+/// Which records a list gives. Results are sorted by key, bytewise; offset and limit count what the filter left.
+#[derive(Clone, Debug, Default)]
+pub struct ListOptions {
+    /// Only keys that begin with this.
+    pub prefix: Vec<u8>,
+    /// Only keys that end with this.
+    pub suffix: Vec<u8>,
+    /// How many to leave out at the front.
+    pub offset: usize,
+    /// How many to give at most; 0 for all.
+    pub limit: usize,
+    /// Keys only, or whole records.
+    pub projection: Projection,
+}
+
+impl ListOptions {
+    /// Whether a key passes prefix and suffix. The two may overlap in a short key.
+    pub fn matches(&self, key: &[u8]) -> bool {
+        key.starts_with(&self.prefix) && key.ends_with(&self.suffix)
+    }
+}
+
+/// Where a watch begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WatchStart {
+    /// With the next change.
+    #[default]
+    Now,
+    /// With a `created` event, marked as initial, for each record that is there, then one `current` event, then changes.
+    Existing,
+}
+
+/// Options of a watch.
+#[derive(Clone, Debug, Default)]
+pub struct WatchOptions {
+    /// Only keys that begin with this.
+    pub prefix: Vec<u8>,
+    /// Where it begins.
+    pub start: WatchStart,
+    /// How many events may wait for the reader; 0 for 65,536. Beyond it events are dropped, and one `lost` event says how many.
+    pub capacity: usize,
+}

@@ -1,0 +1,526 @@
+//! A record: key, value, metadata, revision and times, in one reference-counted allocation.
+//!
+//! Every store answers with this type, and the C and Java boundaries hand out the same allocation, so that a read by
+//! reference costs one atomic increment and no copy. A record is immutable once it is shared, but for the three cells
+//! that a cache moves on: deadline, last access and the policy's own bits.
+//!
+//! ```text
+//! | header (36 bytes) | key | value | (aligned to 8, only with the EXTRA flag) max-idle, last access, metadata |
+//! ```
+//!
+//! The header is packed because a cache's memory is mostly headers: at 16 bytes of key and 100 of value the whole block
+//! is 152 bytes, the largest that malloc serves from its 160-byte class.
+
+use std::alloc::Layout;
+use std::ptr::NonNull;
+#[cfg(not(loom))]
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+use crate::clock;
+use crate::error::{Error, Result, Status};
+
+/// The largest key, in bytes.
+pub const MAX_KEY_LENGTH: usize = 1 << 26;
+/// The largest value, in bytes.
+pub const MAX_VALUE_LENGTH: usize = (1 << 31) - 1;
+
+const HAS_EXTRA: u32 = 1 << 31;
+/// The bits of the flag word that belong to the store that holds the record.
+const STORE_BITS: u32 = 0xffff;
+
+#[repr(C)]
+struct Header {
+    revision: u64,
+    deadline: AtomicU64,
+    references: AtomicU32,
+    flags: AtomicU32,
+    key_length: u32,
+    value_length: u32,
+    table: u32,
+}
+
+#[repr(C)]
+struct Extra {
+    max_idle_ms: u64,
+    last_access: AtomicU64,
+    metadata_length: u64,
+}
+
+const PAYLOAD: usize = std::mem::offset_of!(Header, table) + size_of::<u32>();
+
+/// What a new record is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// The store's number for the database and table that the record lies in.
+    pub table: u32,
+    /// The key, any bytes.
+    pub key: &'a [u8],
+    /// The value, any bytes.
+    pub value: &'a [u8],
+    /// The revision it will have.
+    pub revision: u64,
+    /// When it expires, by [`clock::now_ms`]; [`clock::NEVER`] for never.
+    pub deadline: u64,
+    /// How long it lives without being read, in milliseconds; 0 for as long as its lifespan.
+    pub max_idle_ms: u64,
+    /// The metadata.
+    pub metadata: &'a Metadata,
+}
+
+/// A shared, immutable record. A clone is a second reference to the same allocation.
+pub struct Record {
+    block: NonNull<Header>,
+}
+
+// SAFETY: the block is immutable but for atomics, and its count is atomic, so it may be shared and dropped by any thread.
+unsafe impl Send for Record {}
+// SAFETY: as above.
+unsafe impl Sync for Record {}
+
+impl Record {
+    /// A new record with one reference.
+    ///
+    /// # Errors
+    ///
+    /// `TOO_LARGE` for a key over [`MAX_KEY_LENGTH`] or a value over [`MAX_VALUE_LENGTH`], `OUT_OF_MEMORY` where the
+    /// allocator has no room.
+    pub fn new(parts: Parts<'_>) -> Result<Record> {
+        if parts.key.len() > MAX_KEY_LENGTH {
+            return Err(too_large("key", parts.key.len(), MAX_KEY_LENGTH));
+        }
+        if parts.value.len() > MAX_VALUE_LENGTH {
+            return Err(too_large("value", parts.value.len(), MAX_VALUE_LENGTH));
+        }
+        let has_extra = parts.max_idle_ms != 0 || !parts.metadata.is_empty();
+        let metadata = parts.metadata.as_bytes();
+        let layout = layout(parts.key.len(), parts.value.len(), has_extra.then_some(metadata.len()));
+        // SAFETY: the layout is never of size 0: the header alone is larger.
+        let raw = unsafe { std::alloc::alloc(layout) };
+        let Some(block) = NonNull::new(raw.cast::<Header>()) else {
+            return Err(Error::new(
+                Status::OUT_OF_MEMORY,
+                "value",
+                format!("no memory for a record of {} bytes", layout.size()),
+            ));
+        };
+        // SAFETY: the block was allocated with room for all that `layout` counts, is not shared yet, and the header's
+        // fields are written one by one because its tail padding is payload.
+        unsafe {
+            let header = block.as_ptr();
+            (&raw mut (*header).revision).write(parts.revision);
+            (&raw mut (*header).deadline).write(AtomicU64::new(parts.deadline));
+            (&raw mut (*header).references).write(AtomicU32::new(1));
+            (&raw mut (*header).flags).write(AtomicU32::new(if has_extra { HAS_EXTRA } else { 0 }));
+            (&raw mut (*header).key_length).write(parts.key.len() as u32);
+            (&raw mut (*header).value_length).write(parts.value.len() as u32);
+            (&raw mut (*header).table).write(parts.table);
+            let payload = raw.add(PAYLOAD);
+            payload.copy_from_nonoverlapping(parts.key.as_ptr(), parts.key.len());
+            payload.add(parts.key.len()).copy_from_nonoverlapping(parts.value.as_ptr(), parts.value.len());
+            if has_extra {
+                let extra = raw.add(extra_offset(parts.key.len(), parts.value.len())).cast::<Extra>();
+                extra.write(Extra {
+                    max_idle_ms: parts.max_idle_ms,
+                    last_access: AtomicU64::new(clock::now_ms()),
+                    metadata_length: metadata.len() as u64,
+                });
+                extra.add(1).cast::<u8>().copy_from_nonoverlapping(metadata.as_ptr(), metadata.len());
+            }
+        }
+        Ok(Record { block })
+    }
+
+    /// The key.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        // SAFETY: `key_length` bytes after the header were initialised by `new` and live as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.base().add(PAYLOAD), self.key_length()) }
+    }
+
+    /// The value.
+    #[inline]
+    pub fn value(&self) -> &[u8] {
+        // SAFETY: `value_length` bytes after the key were initialised by `new` and live as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.base().add(PAYLOAD + self.key_length()), self.value_length()) }
+    }
+
+    /// The revision: grows with every write of the same key.
+    #[inline]
+    pub fn revision(&self) -> u64 {
+        // SAFETY: initialised by `new`; written again only by `set_revision`, which holds the only reference.
+        unsafe { (*self.block.as_ptr()).revision }
+    }
+
+    /// The store's number for the record's database and table.
+    #[inline]
+    pub fn table(&self) -> u32 {
+        // SAFETY: initialised by `new`, never written again.
+        unsafe { (*self.block.as_ptr()).table }
+    }
+
+    /// Gives a record that nobody else holds its revision, before it is shared.
+    ///
+    /// # Panics
+    ///
+    /// When there is a second reference: a shared record is immutable.
+    #[inline]
+    pub fn set_revision(&mut self, revision: u64) {
+        assert_eq!(self.header().references.load(Ordering::Acquire), 1, "a shared record keeps its revision");
+        // SAFETY: this is the only reference, by the check above, and it is borrowed exclusively, so that no clone can
+        // be made meanwhile; nobody else reads the field.
+        unsafe { (&raw mut (*self.block.as_ptr()).revision).write(revision) };
+    }
+
+    /// The metadata, decoded on each call.
+    pub fn metadata(&self) -> Metadata {
+        Metadata { blob: self.metadata_bytes().to_vec() }
+    }
+
+    /// The metadata in its stored form; see [`Metadata::from_bytes`].
+    pub fn metadata_bytes(&self) -> &[u8] {
+        let Some(extra) = self.extra() else { return &[] };
+        // SAFETY: `metadata_length` bytes follow the extra part; `new` initialised them.
+        unsafe {
+            let bytes = std::ptr::from_ref(extra).add(1).cast::<u8>();
+            std::slice::from_raw_parts(bytes, extra.metadata_length as usize)
+        }
+    }
+
+    /// The longest time without a read, in milliseconds; 0 for none.
+    pub fn max_idle_ms(&self) -> u64 {
+        self.extra().map_or(0, |extra| extra.max_idle_ms)
+    }
+
+    /// When the record expires if nobody reads it, by [`clock::now_ms`]; [`clock::NEVER`] for never.
+    #[inline]
+    pub fn deadline(&self) -> u64 {
+        let lifespan = self.lifespan_deadline();
+        let Some(extra) = self.extra() else { return lifespan };
+        if extra.max_idle_ms == 0 {
+            return lifespan;
+        }
+        lifespan.min(extra.last_access.load(Ordering::Relaxed).saturating_add(extra.max_idle_ms))
+    }
+
+    /// When the lifespan ends, whatever the reads; [`clock::NEVER`] for never.
+    #[inline]
+    pub fn lifespan_deadline(&self) -> u64 {
+        self.header().deadline.load(Ordering::Relaxed)
+    }
+
+    /// Gives the record a new end of its lifespan.
+    pub fn set_lifespan_deadline(&self, deadline: u64) {
+        self.header().deadline.store(deadline, Ordering::Relaxed);
+    }
+
+    /// Milliseconds until the record expires if nobody reads it; `None` for never, 0 when it has expired.
+    pub fn expires_in_ms(&self) -> Option<u64> {
+        let deadline = self.deadline();
+        (deadline != clock::NEVER).then(|| deadline.saturating_sub(clock::now_ms()))
+    }
+
+    /// Whether it has expired and must not be shown.
+    #[inline]
+    pub fn is_expired(&self) -> bool {
+        clock::has_passed(self.deadline())
+    }
+
+    /// Notes a read: restarts the max-idle clock of a record that has one.
+    #[inline]
+    pub fn note_access(&self) {
+        if let Some(extra) = self.extra()
+            && extra.max_idle_ms != 0
+        {
+            extra.last_access.store(clock::now_ms(), Ordering::Relaxed);
+        }
+    }
+
+    /// When it was last read or written, by [`clock::now_ms`]; 0 for a record without max-idle.
+    pub fn last_access(&self) -> u64 {
+        self.extra().map_or(0, |extra| extra.last_access.load(Ordering::Relaxed))
+    }
+
+    /// Sets when it was last read or written, for a copy of another record; nothing without max-idle.
+    pub fn set_last_access(&self, time: u64) {
+        if let Some(extra) = self.extra() {
+            extra.last_access.store(time, Ordering::Relaxed);
+        }
+    }
+
+    /// The 16 bits that belong to the store that holds the record.
+    #[inline]
+    pub fn store_bits(&self) -> u16 {
+        (self.header().flags.load(Ordering::Relaxed) & STORE_BITS) as u16
+    }
+
+    /// Sets the store's 16 bits. The store must be their only writer (its lock, or a benign race of its own).
+    #[inline]
+    pub fn set_store_bits(&self, bits: u16) {
+        let kept = self.header().flags.load(Ordering::Relaxed) & !STORE_BITS;
+        self.header().flags.store(kept | u32::from(bits), Ordering::Relaxed);
+    }
+
+    /// The allocation's size in bytes, as a bound by bytes counts it: header, key, value and metadata.
+    #[inline]
+    pub fn size(&self) -> usize {
+        self.layout().size()
+    }
+
+    /// Gives the reference away as a pointer, for a boundary that cannot hold a `Record`.
+    pub fn into_raw(self) -> *const RawRecord {
+        let raw = self.block.as_ptr().cast::<RawRecord>().cast_const();
+        std::mem::forget(self);
+        raw
+    }
+
+    /// Takes back what [`Record::into_raw`] gave.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from `into_raw`, and each such pointer is taken back once.
+    pub unsafe fn from_raw(raw: *const RawRecord) -> Record {
+        // SAFETY: by the caller's contract it is not null and owns a reference.
+        Record { block: unsafe { NonNull::new_unchecked(raw.cast_mut().cast::<Header>()) } }
+    }
+
+    /// Looks at what a raw pointer refers to, without taking its reference.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from `into_raw`, and its reference outlives the returned guard.
+    pub unsafe fn borrow_raw(raw: *const RawRecord) -> std::mem::ManuallyDrop<Record> {
+        // SAFETY: the reference is not dropped, because the record is never dropped.
+        std::mem::ManuallyDrop::new(unsafe { Record::from_raw(raw) })
+    }
+
+    #[inline]
+    fn header(&self) -> &Header {
+        // SAFETY: the block lives as long as a reference to it does. The reference covers the header's tail padding,
+        // which is payload that nobody writes after `new`, or past a short block's end: `layout` rounds up for it.
+        unsafe { self.block.as_ref() }
+    }
+
+    #[inline]
+    fn base(&self) -> *const u8 {
+        self.block.as_ptr().cast::<u8>().cast_const()
+    }
+
+    #[inline]
+    fn key_length(&self) -> usize {
+        self.header().key_length as usize
+    }
+
+    #[inline]
+    fn value_length(&self) -> usize {
+        self.header().value_length as usize
+    }
+
+    #[inline]
+    fn extra(&self) -> Option<&Extra> {
+        if self.header().flags.load(Ordering::Relaxed) & HAS_EXTRA == 0 {
+            return None;
+        }
+        let offset = extra_offset(self.key_length(), self.value_length());
+        // SAFETY: with the flag set, `new` wrote an `Extra` at this aligned offset of the block.
+        Some(unsafe { &*self.base().add(offset).cast::<Extra>() })
+    }
+
+    fn layout(&self) -> Layout {
+        let metadata = self.extra().map(|extra| extra.metadata_length as usize);
+        layout(self.key_length(), self.value_length(), metadata)
+    }
+}
+
+/// What a raw record pointer points to; never made in Rust.
+#[repr(C)]
+pub struct RawRecord {
+    _private: [u8; 0],
+}
+
+impl Clone for Record {
+    #[inline]
+    fn clone(&self) -> Record {
+        let before = self.header().references.fetch_add(1, Ordering::Relaxed);
+        if before > u32::MAX / 2 {
+            // A count that overflows would free a block in use; no caller can hold two billion references honestly.
+            std::process::abort();
+        }
+        Record { block: self.block }
+    }
+}
+
+impl Drop for Record {
+    #[inline]
+    fn drop(&mut self) {
+        if self.header().references.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        // Pairs with the release above: all uses by other threads come before the block is freed.
+        fence(Ordering::Acquire);
+        let layout = self.layout();
+        // SAFETY: this was the last reference, and the layout is the one it was allocated with.
+        unsafe { std::alloc::dealloc(self.block.as_ptr().cast::<u8>(), layout) };
+    }
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Record")
+            .field("key", &self.key().escape_ascii().to_string())
+            .field("value_length", &self.value_length())
+            .field("revision", &self.revision())
+            .finish_non_exhaustive()
+    }
+}
+
+fn extra_offset(key: usize, value: usize) -> usize {
+    (PAYLOAD + key + value).next_multiple_of(align_of::<Extra>())
+}
+
+fn layout(key: usize, value: usize, metadata: Option<usize>) -> Layout {
+    let size = match metadata {
+        None => PAYLOAD + key + value,
+        Some(length) => extra_offset(key, value) + size_of::<Extra>() + length,
+    };
+    // The lengths are bounded by MAX_KEY_LENGTH, MAX_VALUE_LENGTH and the metadata's own bound, so the sum cannot
+    // overflow; a block is never smaller than the header's own size, tail padding included.
+    Layout::from_size_align(size.max(size_of::<Header>()), align_of::<Header>()).expect("a record's size is bounded")
+}
+
+fn too_large(what: &'static str, length: usize, limit: usize) -> Error {
+    Error::new(Status::TOO_LARGE, what, format!("it is {length} bytes long; the limit is {limit}"))
+}
+
+/// Metadata: names (UTF-8 text) with values (any bytes), each name once, in the order of the names.
+///
+/// Stored as a sequence of `name length (u32 LE), value length (u32 LE), name, value`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    blob: Vec<u8>,
+}
+
+/// The largest metadata of one record, in bytes of its stored form.
+pub const MAX_METADATA_LENGTH: usize = 1 << 20;
+
+impl Metadata {
+    /// Metadata of the given pairs; of a name that stands twice the last value counts.
+    ///
+    /// # Errors
+    ///
+    /// `TOO_LARGE` when the stored form would be over [`MAX_METADATA_LENGTH`].
+    pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Metadata> {
+        let sorted: std::collections::BTreeMap<&str, &[u8]> = pairs.into_iter().collect();
+        let length: usize = sorted.iter().map(|(name, value)| 8 + name.len() + value.len()).sum();
+        if length > MAX_METADATA_LENGTH {
+            return Err(too_large("metadata", length, MAX_METADATA_LENGTH));
+        }
+        let mut blob = Vec::with_capacity(length);
+        for (name, value) in sorted {
+            blob.extend_from_slice(&(name.len() as u32).to_le_bytes());
+            blob.extend_from_slice(&(value.len() as u32).to_le_bytes());
+            blob.extend_from_slice(name.as_bytes());
+            blob.extend_from_slice(value);
+        }
+        Ok(Metadata { blob })
+    }
+
+    /// Metadata from its stored form, which must be whole: `None` for bytes that are not.
+    pub fn from_bytes(blob: &[u8]) -> Option<Metadata> {
+        let mut rest = blob;
+        while !rest.is_empty() {
+            let (_, tail) = split_pair(rest)?;
+            rest = tail;
+        }
+        Some(Metadata { blob: blob.to_vec() })
+    }
+
+    /// The stored form.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.blob
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.blob.is_empty()
+    }
+
+    /// The pairs, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        pairs(&self.blob)
+    }
+
+    /// The value of `name`.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+}
+
+/// The pairs in a stored form, up to the first that is not whole.
+pub fn pairs(blob: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+    let mut rest = blob;
+    std::iter::from_fn(move || {
+        let (pair, tail) = split_pair(rest)?;
+        rest = tail;
+        Some(pair)
+    })
+}
+
+fn split_pair(blob: &[u8]) -> Option<((&str, &[u8]), &[u8])> {
+    let (lengths, rest) = blob.split_at_checked(8)?;
+    let name_length = u32::from_le_bytes(lengths[..4].try_into().ok()?) as usize;
+    let value_length = u32::from_le_bytes(lengths[4..].try_into().ok()?) as usize;
+    let (name, rest) = rest.split_at_checked(name_length)?;
+    let (value, rest) = rest.split_at_checked(value_length)?;
+    Some(((std::str::from_utf8(name).ok()?, value), rest))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn record(key: &[u8], value: &[u8], max_idle_ms: u64, metadata: &Metadata) -> Record {
+        let parts = Parts { table: 7, key, value, revision: 3, deadline: clock::NEVER, max_idle_ms, metadata };
+        Record::new(parts).expect("small")
+    }
+
+    #[test]
+    fn a_record_gives_back_what_it_was_made_of() {
+        let metadata = Metadata::new([("b", &b"2"[..]), ("a", b"1")]).expect("small");
+        for (key, value) in [(&b""[..], &b""[..]), (b"k", b""), (b"", b"v"), (b"key\0", &[0xff; 1000])] {
+            let record = record(key, value, 5, &metadata);
+            let second = record.clone();
+            drop(record);
+            assert_eq!((second.key(), second.value(), second.revision(), second.table()), (key, value, 3, 7));
+            assert_eq!(second.metadata(), metadata);
+            assert_eq!(second.max_idle_ms(), 5);
+        }
+    }
+
+    #[test]
+    fn a_record_without_extras_fits_mallocs_160_byte_class() {
+        let record = record(&[0; 16], &[0; 100], 0, &Metadata::default());
+        assert_eq!(record.size(), 152);
+    }
+
+    #[test]
+    fn metadata_is_sorted_and_the_last_of_a_name_counts() {
+        let metadata = Metadata::new([("z", &b"1"[..]), ("a", b"2"), ("z", b"3")]).expect("small");
+        let pairs: Vec<_> = metadata.iter().collect();
+        assert_eq!(pairs, [("a", &b"2"[..]), ("z", b"3")]);
+        assert_eq!(Metadata::from_bytes(metadata.as_bytes()), Some(metadata.clone()));
+        assert_eq!(Metadata::from_bytes(&metadata.as_bytes()[1..]), None);
+    }
+
+    #[test]
+    fn a_key_over_the_limit_is_refused_by_name() {
+        let key = vec![0; MAX_KEY_LENGTH + 1];
+        let metadata = Metadata::default();
+        let parts =
+            Parts { table: 0, key: &key, value: b"", revision: 1, deadline: 0, max_idle_ms: 0, metadata: &metadata };
+        let error = Record::new(parts).expect_err("too large");
+        assert_eq!((error.status(), error.origin()), (Status::TOO_LARGE, "key"));
+    }
+}
