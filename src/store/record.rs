@@ -276,6 +276,11 @@ impl Record {
         raw
     }
 
+    /// A pointer to the record that lives as long as this reference, as [`Record::borrow_raw`] takes it.
+    pub fn as_raw(&self) -> *const RawRecord {
+        self.block.as_ptr().cast::<RawRecord>().cast_const()
+    }
+
     /// Takes back what [`Record::into_raw`] gave.
     ///
     /// # Safety

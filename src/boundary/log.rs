@@ -1,0 +1,127 @@
+//! Log lines for the host: a bounded queue that never makes the writer wait.
+//!
+//! One reader at a time listens. Lines that do not fit are dropped and counted; the count comes with the next line that
+//! is read. No line holds a key, a value or a secret.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::{Error, Result};
+use crate::log::{Level, Line, set_sink};
+
+/// How many lines wait for the reader at most.
+pub const CAPACITY: usize = 1024;
+
+static STATE: Mutex<State> = Mutex::new(State { generation: 0, lines: VecDeque::new(), dropped: 0 });
+static CHANGED: Condvar = Condvar::new();
+
+struct State {
+    generation: u64,
+    lines: VecDeque<Line>,
+    dropped: u64,
+}
+
+/// A line with the number of lines that were dropped before it.
+pub struct Delivered {
+    /// The line.
+    pub line: Line,
+    /// How many were dropped since the last one that was read.
+    pub dropped: u64,
+}
+
+/// Listens to Larder's log. A newer reader ends an older one.
+pub struct LogReader {
+    generation: u64,
+}
+
+impl LogReader {
+    /// Begins to listen to lines of `level` and graver.
+    pub fn open(level: Level) -> LogReader {
+        let mut state = STATE.lock();
+        state.generation += 1;
+        state.lines.clear();
+        state.dropped = 0;
+        CHANGED.notify_all();
+        set_sink(Some((level, push)));
+        LogReader { generation: state.generation }
+    }
+
+    /// The next line; waits for it at most `wait`, without end for `None`. `Ok(None)` when none came in time.
+    ///
+    /// # Errors
+    ///
+    /// `CLOSED` when the reader was closed or a newer one opened.
+    pub fn next(&self, wait: Option<Duration>) -> Result<Option<Delivered>> {
+        let end = wait.and_then(|wait| Instant::now().checked_add(wait));
+        let mut state = STATE.lock();
+        loop {
+            if state.generation != self.generation {
+                return Err(Error::closed("log"));
+            }
+            if let Some(line) = state.lines.pop_front() {
+                let dropped = std::mem::take(&mut state.dropped);
+                return Ok(Some(Delivered { line, dropped }));
+            }
+            match end {
+                None => CHANGED.wait(&mut state),
+                Some(end) => {
+                    if CHANGED.wait_until(&mut state, end).timed_out() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the listening; a waiting `next` answers `CLOSED`. Idempotent.
+    pub fn close(&self) {
+        let mut state = STATE.lock();
+        if state.generation != self.generation {
+            return;
+        }
+        state.generation += 1;
+        state.lines.clear();
+        set_sink(None);
+        CHANGED.notify_all();
+    }
+}
+
+fn push(line: Line) {
+    let mut state = STATE.lock();
+    if state.lines.len() >= CAPACITY {
+        state.dropped += 1;
+        return;
+    }
+    state.lines.push_back(line);
+    CHANGED.notify_one();
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::log;
+
+    #[test]
+    fn lines_beyond_the_capacity_are_dropped_and_counted_and_a_newer_reader_ends_an_older() {
+        let first = LogReader::open(Level::Info);
+        let reader = LogReader::open(Level::Info);
+        assert!(first.next(Some(Duration::ZERO)).is_err());
+        first.close();
+        for number in 0..CAPACITY + 5 {
+            log::write(Level::Warn, "test.log", || format!("line {number}"));
+        }
+        log::write(Level::Debug, "test.log", || unreachable!("nobody listens to debug lines"));
+        let mut count = 0;
+        let mut dropped = 0;
+        while let Some(delivered) = reader.next(Some(Duration::ZERO)).expect("open") {
+            count += usize::from(delivered.line.target == "test.log");
+            dropped += delivered.dropped;
+        }
+        assert!(count <= CAPACITY);
+        assert!(dropped >= 5);
+        reader.close();
+        assert!(reader.next(None).is_err());
+    }
+}

@@ -1,0 +1,159 @@
+//! The operations that can be submitted to a queue: their numbers, their arguments, their answers.
+
+use std::sync::Arc;
+
+use super::handle::{CursorHandle, WatchHandle};
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::store::event::{Cursor, Event, Watch};
+use crate::store::options::{Entry, Lifetime, ListOptions, Outcome, PutOptions, WatchOptions};
+use crate::store::record::Record;
+use crate::store::reply::Reply;
+use crate::store::statistics::Statistics;
+
+/// The number of an operation over the boundary; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+#[allow(missing_docs, reason = "each is the method of Store of that name")]
+pub enum OperationKind {
+    Get = 1,
+    GetMany = 2,
+    Contains = 3,
+    Put = 4,
+    PutMany = 5,
+    Remove = 6,
+    RemoveMany = 7,
+    Touch = 8,
+    List = 9,
+    Cursor = 10,
+    CursorNext = 11,
+    Clear = 12,
+    Size = 13,
+    Watch = 14,
+    WatchNext = 15,
+    Statistics = 16,
+    Ping = 17,
+}
+
+impl OperationKind {
+    /// The operation of a number.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for a number that this version does not know.
+    pub fn from_number(number: u32) -> Result<OperationKind> {
+        const ALL: [OperationKind; 17] = [
+            OperationKind::Get,
+            OperationKind::GetMany,
+            OperationKind::Contains,
+            OperationKind::Put,
+            OperationKind::PutMany,
+            OperationKind::Remove,
+            OperationKind::RemoveMany,
+            OperationKind::Touch,
+            OperationKind::List,
+            OperationKind::Cursor,
+            OperationKind::CursorNext,
+            OperationKind::Clear,
+            OperationKind::Size,
+            OperationKind::Watch,
+            OperationKind::WatchNext,
+            OperationKind::Statistics,
+            OperationKind::Ping,
+        ];
+        ALL.into_iter()
+            .find(|kind| *kind as u32 == number)
+            .ok_or_else(|| Error::argument("operation", format!("{number} is no operation of this version")))
+    }
+}
+
+/// An operation with its arguments, borrowed until it was started.
+pub enum Operation<'a> {
+    /// [`Store::get`].
+    Get(&'a [u8]),
+    /// [`Store::get_many`].
+    GetMany(Vec<&'a [u8]>),
+    /// [`Store::contains`].
+    Contains(&'a [u8]),
+    /// [`Store::put`].
+    Put(&'a [u8], &'a [u8], PutOptions),
+    /// [`Store::put_many`].
+    PutMany(Vec<Entry<'a>>),
+    /// [`Store::remove`].
+    Remove(&'a [u8], Option<u64>),
+    /// [`Store::remove_many`].
+    RemoveMany(Vec<&'a [u8]>),
+    /// [`Store::touch`].
+    Touch(&'a [u8], Lifetime),
+    /// [`Store::list`].
+    List(ListOptions),
+    /// [`Store::cursor`].
+    Cursor(ListOptions),
+    /// [`Cursor::next`].
+    CursorNext(Arc<dyn Cursor>, usize),
+    /// [`Store::clear`].
+    Clear,
+    /// [`Store::size`].
+    Size,
+    /// [`Store::watch`].
+    Watch(WatchOptions),
+    /// [`Watch::next`].
+    WatchNext(Arc<dyn Watch>, usize),
+    /// [`Store::statistics`].
+    Statistics,
+    /// [`Store::ping`].
+    Ping,
+}
+
+/// What an operation answered.
+pub enum Answer {
+    /// Done, with nothing to say.
+    Nothing,
+    /// A count.
+    Number(u64),
+    /// Yes or no.
+    Found(bool),
+    /// Of a write.
+    Outcome(Outcome),
+    /// Of many writes.
+    Outcomes(Vec<Result<Outcome>>),
+    /// Of a read.
+    Record(Option<Record>),
+    /// Of a read of many.
+    Records(Vec<Option<Record>>),
+    /// Of a watch.
+    Events(Vec<Event>),
+    /// A new cursor.
+    Cursor(CursorHandle),
+    /// A new watch.
+    Watch(WatchHandle),
+    /// Counts.
+    Statistics(Statistics),
+}
+
+/// Starts an operation on `store`.
+pub fn start(store: &Arc<dyn Store>, operation: Operation<'_>) -> Reply<Answer> {
+    match operation {
+        Operation::Get(key) => store.get(key).map(Answer::Record),
+        Operation::GetMany(keys) => store.get_many(&keys).map(Answer::Records),
+        Operation::Contains(key) => store.contains(key).map(Answer::Found),
+        Operation::Put(key, value, options) => store.put(key, value, &options).map(Answer::Outcome),
+        Operation::PutMany(entries) => store.put_many(&entries).map(Answer::Outcomes),
+        Operation::Remove(key, revision) => store.remove(key, revision).map(Answer::Outcome),
+        Operation::RemoveMany(keys) => store.remove_many(&keys).map(Answer::Number),
+        Operation::Touch(key, lifetime) => store.touch(key, lifetime).map(Answer::Found),
+        Operation::List(options) => store.list(&options).map(present),
+        Operation::Cursor(options) => store.cursor(&options).map(|cursor| Answer::Cursor(CursorHandle::new(cursor))),
+        Operation::CursorNext(cursor, most) => cursor.next(most).map(present),
+        Operation::Clear => store.clear().map(Answer::Number),
+        Operation::Size => store.size().map(Answer::Number),
+        Operation::Watch(options) => store.watch(&options).map(|watch| Answer::Watch(WatchHandle::new(watch))),
+        Operation::WatchNext(watch, most) => watch.next(most).map(Answer::Events),
+        Operation::Statistics => store.statistics().map(Answer::Statistics),
+        Operation::Ping => store.ping().map(|()| Answer::Nothing),
+    }
+}
+
+fn present(records: Vec<Record>) -> Answer {
+    Answer::Records(records.into_iter().map(Some).collect())
+}

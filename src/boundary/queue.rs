@@ -1,0 +1,421 @@
+//! The completion queue: requests go in with an id, completions come out in batches.
+//!
+//! Invariant: each accepted id gets exactly one completion, whatever happens. An accepted request is either in
+//! `in_flight` or its completion is in `done`, or was drained; whoever takes an id out of `in_flight` — the task that
+//! finished, a cancel, the close — puts the one completion in. A late answer finds no id and is dropped.
+
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::task::AbortHandle;
+
+use super::guard::{self, Birth};
+use super::operation::{Answer, OperationKind};
+use super::wait;
+use crate::error::{Error, Result, Status};
+use crate::runtime;
+use crate::store::reply::{Pending, Reply};
+
+/// How many requests may be accepted and not yet drained, where the host says nothing.
+pub const DEFAULT_CAPACITY: usize = 65_536;
+
+/// The answer to a request.
+pub struct Completion {
+    /// The id that the request was submitted with.
+    pub id: u64,
+    /// What was asked.
+    pub operation: OperationKind,
+    /// What was answered.
+    pub result: Result<Answer>,
+}
+
+/// A queue of requests and completions; shared by its handle and the tasks in flight.
+pub struct Queue {
+    birth: Birth,
+    capacity: usize,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    closed: bool,
+    in_flight: HashMap<u64, InFlight>,
+    done: VecDeque<Completion>,
+    event: Option<OwnedFd>,
+    waiters: usize,
+}
+
+struct InFlight {
+    operation: OperationKind,
+    task: Option<AbortHandle>,
+}
+
+impl Queue {
+    /// A queue that holds at most `capacity` requests, accepted and not yet drained; 0 for [`DEFAULT_CAPACITY`].
+    pub fn new(capacity: usize) -> Queue {
+        let capacity = if capacity == 0 { DEFAULT_CAPACITY } else { capacity };
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
+        Queue { birth: Birth::now(), capacity, shared }
+    }
+
+    /// # Errors
+    ///
+    /// `FORKED`.
+    pub fn check(&self) -> Result<()> {
+        self.birth.check()
+    }
+
+    /// Whether it belongs to this process.
+    pub fn is_here(&self) -> bool {
+        self.birth.is_here()
+    }
+
+    /// Accepts a request, which `start` then starts. A refused one is not started and keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// `FORKED`, `CLOSED`, `BUSY` at the capacity, `INVALID_ARGUMENT` for an id that is in flight.
+    pub fn submit(
+        &self,
+        id: u64,
+        operation: OperationKind,
+        timeout: Option<Duration>,
+        start: impl FnOnce() -> Reply<Answer>,
+    ) -> Result<()> {
+        self.check()?;
+        self.accept(id, operation)?;
+        let reply = guard::protect(|| Ok(start())).unwrap_or_else(|error| Reply::Ready(Err(error)));
+        match reply {
+            Reply::Ready(result) => self.shared.complete(id, result),
+            Reply::Pending(future) => self.run(id, future, timeout),
+        }
+        Ok(())
+    }
+
+    fn accept(&self, id: u64, operation: OperationKind) -> Result<()> {
+        let mut state = self.shared.state.lock();
+        if state.closed {
+            return Err(Error::closed("queue"));
+        }
+        if state.in_flight.len() + state.done.len() >= self.capacity {
+            let text = format!("{} requests are in flight or not drained; drain, then submit again", self.capacity);
+            return Err(Error::new(Status::BUSY, "queue", text));
+        }
+        if state.in_flight.contains_key(&id) {
+            return Err(Error::argument("id", format!("{id} is in flight already")));
+        }
+        state.in_flight.insert(id, InFlight { operation, task: None });
+        Ok(())
+    }
+
+    fn run(&self, id: u64, future: Pending<Answer>, timeout: Option<Duration>) {
+        let runtime = match runtime::get() {
+            Ok(runtime) => runtime,
+            Err(error) => return self.shared.complete(id, Err(error)),
+        };
+        let shared = Arc::clone(&self.shared);
+        let task = runtime.spawn(async move {
+            let result = wait::with_deadline(future, timeout).await;
+            shared.complete(id, result);
+        });
+        let mut state = self.shared.state.lock();
+        // Gone already when it completed, was cancelled or closed meanwhile; then the task has nobody to tell.
+        match state.in_flight.get_mut(&id) {
+            Some(request) => request.task = Some(task),
+            None => task.abort(),
+        }
+    }
+
+    /// Cancels a request: it completes with `CANCELLED`. Says whether it was in flight.
+    ///
+    /// # Errors
+    ///
+    /// `FORKED`.
+    pub fn cancel(&self, id: u64) -> Result<bool> {
+        self.check()?;
+        let mut state = self.shared.state.lock();
+        let Some(request) = state.in_flight.remove(&id) else { return Ok(false) };
+        let error = Error::new(Status::CANCELLED, "request", "it was cancelled; a write may still happen");
+        self.shared.push(&mut state, Completion { id, operation: request.operation, result: Err(error) });
+        drop(state);
+        if let Some(task) = request.task {
+            task.abort();
+        }
+        Ok(true)
+    }
+
+    /// Takes at most `most` completions. Waits for the first: not at all with `Some(ZERO)`, without end with `None`.
+    /// Nothing is answered when none came in time.
+    ///
+    /// # Errors
+    ///
+    /// `FORKED`; `CLOSED` when it was closed and all completions were taken; `WOULD_DEADLOCK` from inside a callback.
+    pub fn drain(&self, most: usize, wait: Option<Duration>) -> Result<Vec<Completion>> {
+        self.check()?;
+        let mut state = self.shared.state.lock();
+        if state.done.is_empty() && !state.closed && wait != Some(Duration::ZERO) {
+            guard::may_block()?;
+            self.shared.wait_for_one(&mut state, wait);
+        }
+        if state.done.is_empty() && state.closed {
+            return Err(Error::closed("queue"));
+        }
+        let count = most.min(state.done.len());
+        let taken: Vec<Completion> = state.done.drain(..count).collect();
+        if state.done.is_empty() && !state.closed {
+            state.quiet_event();
+        }
+        Ok(taken)
+    }
+
+    /// A file descriptor that is readable while completions wait, or the queue is closed. It belongs to the queue;
+    /// reading it is allowed and not needed.
+    ///
+    /// # Errors
+    ///
+    /// `FORKED`; `IO` when the kernel gives none.
+    pub fn event_fd(&self) -> Result<RawFd> {
+        self.check()?;
+        let mut state = self.shared.state.lock();
+        if state.event.is_none() {
+            state.event = Some(new_event()?);
+            if !state.done.is_empty() || state.closed {
+                state.raise_event();
+            }
+        }
+        Ok(state.event.as_ref().map_or(-1, AsRawFd::as_raw_fd))
+    }
+
+    /// Requests accepted and not yet completed.
+    pub fn in_flight(&self) -> usize {
+        if !self.is_here() {
+            return 0;
+        }
+        self.shared.state.lock().in_flight.len()
+    }
+
+    /// Refuses new requests and completes those in flight with `CLOSED`. What is complete can still be drained.
+    /// Idempotent; never blocks.
+    ///
+    /// # Errors
+    ///
+    /// `FORKED`.
+    pub fn close(&self) -> Result<()> {
+        self.check()?;
+        let mut state = self.shared.state.lock();
+        if state.closed {
+            return Ok(());
+        }
+        state.closed = true;
+        let requests: Vec<(u64, InFlight)> = state.in_flight.drain().collect();
+        let mut tasks = Vec::with_capacity(requests.len());
+        for (id, request) in requests {
+            let result = Err(Error::closed("queue"));
+            state.done.push_back(Completion { id, operation: request.operation, result });
+            tasks.extend(request.task);
+        }
+        state.raise_event();
+        self.shared.changed.notify_all();
+        drop(state);
+        tasks.iter().for_each(AbortHandle::abort);
+        Ok(())
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // A handle of the parent is leaked before it gets here, so this is the queue's own process.
+        let _ = self.close();
+    }
+}
+
+impl Shared {
+    fn complete(&self, id: u64, result: Result<Answer>) {
+        let mut state = self.state.lock();
+        let Some(request) = state.in_flight.remove(&id) else { return };
+        self.push(&mut state, Completion { id, operation: request.operation, result });
+    }
+
+    fn push(&self, state: &mut State, completion: Completion) {
+        let was_empty = state.done.is_empty();
+        state.done.push_back(completion);
+        if state.waiters > 0 {
+            self.changed.notify_one();
+        }
+        if was_empty {
+            state.raise_event();
+        }
+    }
+
+    fn wait_for_one(&self, state: &mut parking_lot::MutexGuard<'_, State>, wait: Option<Duration>) {
+        let end = wait.and_then(|wait| Instant::now().checked_add(wait));
+        state.waiters += 1;
+        while state.done.is_empty() && !state.closed {
+            match end {
+                None => self.changed.wait(state),
+                Some(end) => {
+                    if self.changed.wait_until(state, end).timed_out() {
+                        break;
+                    }
+                }
+            }
+        }
+        state.waiters -= 1;
+    }
+}
+
+impl State {
+    fn raise_event(&self) {
+        let Some(event) = &self.event else { return };
+        let one = 1u64.to_ne_bytes();
+        // SAFETY: the descriptor is open while `event` is, and the buffer is 8 bytes long. A full counter cannot
+        // happen: it is raised only when the queue was empty.
+        unsafe { libc::write(event.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+
+    fn quiet_event(&self) {
+        let Some(event) = &self.event else { return };
+        let mut count = [0u8; 8];
+        // SAFETY: as above; the descriptor does not block, and a counter that the host has read already answers EAGAIN.
+        unsafe { libc::read(event.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+}
+
+fn new_event() -> Result<OwnedFd> {
+    // SAFETY: a plain system call; the result is checked.
+    let descriptor = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+    if descriptor < 0 {
+        let error = std::io::Error::last_os_error();
+        return Err(Error::new(Status::IO, "queue", format!("the kernel gives no eventfd: {error}")));
+    }
+    // SAFETY: the descriptor was just made and belongs to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn never() -> Reply<Answer> {
+        Reply::pending(std::future::pending())
+    }
+
+    fn soon() -> Reply<Answer> {
+        Reply::pending(async {
+            tokio::time::sleep(Duration::from_micros(50)).await;
+            Ok(Answer::Nothing)
+        })
+    }
+
+    fn statuses(queue: &Queue, count: usize) -> Vec<(u64, Status)> {
+        let mut seen = Vec::new();
+        while seen.len() < count {
+            for done in queue.drain(16, Some(Duration::from_secs(20))).expect("open") {
+                seen.push((done.id, done.result.map_or_else(|error| error.status(), |_| Status::OK)));
+            }
+        }
+        seen.sort_unstable_by_key(|(id, _)| *id);
+        seen
+    }
+
+    #[test]
+    fn each_request_gets_one_completion_however_it_ends() {
+        let queue = Queue::new(0);
+        let submit = |id, timeout, start: fn() -> Reply<Answer>| queue.submit(id, OperationKind::Ping, timeout, start);
+        submit(1, None, || Reply::Ready(Ok(Answer::Nothing))).expect("accepted");
+        submit(2, None, soon).expect("accepted");
+        submit(3, Some(Duration::from_millis(1)), never).expect("accepted");
+        submit(4, None, || Reply::pending(async { panic!("on purpose") })).expect("accepted");
+        submit(5, None, never).expect("accepted");
+        submit(6, None, || panic!("on purpose")).expect("accepted");
+        assert!(queue.cancel(5).expect("here"));
+        assert!(!queue.cancel(5).expect("here"));
+        let expected = [
+            (1, Status::OK),
+            (2, Status::OK),
+            (3, Status::TIMEOUT),
+            (4, Status::PANIC),
+            (5, Status::CANCELLED),
+            (6, Status::PANIC),
+        ];
+        assert_eq!(statuses(&queue, 6), expected);
+        assert_eq!(queue.in_flight(), 0);
+    }
+
+    #[test]
+    fn close_completes_what_is_in_flight_and_then_says_closed() {
+        let queue = Queue::new(0);
+        queue.submit(7, OperationKind::Ping, None, never).expect("accepted");
+        queue.close().expect("here");
+        queue.close().expect("a second close is fine");
+        assert_eq!(statuses(&queue, 1), [(7, Status::CLOSED)]);
+        let error = queue.drain(1, None).err().expect("closed");
+        assert_eq!(error.status(), Status::CLOSED);
+        let refused = queue.submit(8, OperationKind::Ping, None, never).expect_err("closed");
+        assert_eq!(refused.status(), Status::CLOSED);
+    }
+
+    #[test]
+    fn a_full_queue_is_busy_until_it_is_drained() {
+        let queue = Queue::new(2);
+        for id in 0..2 {
+            queue.submit(id, OperationKind::Ping, None, soon).expect("accepted");
+        }
+        let refused = queue.submit(2, OperationKind::Ping, None, soon).expect_err("full");
+        assert_eq!(refused.status(), Status::BUSY);
+        assert_eq!(statuses(&queue, 2).len(), 2);
+        queue.submit(2, OperationKind::Ping, None, soon).expect("accepted");
+        let twice = queue.submit(2, OperationKind::Ping, None, never).map_err(|error| error.status());
+        assert!(twice.is_ok() || twice == Err(Status::INVALID_ARGUMENT));
+    }
+
+    #[test]
+    fn the_descriptor_is_readable_exactly_while_completions_wait() {
+        let queue = Queue::new(0);
+        let descriptor = queue.event_fd().expect("a descriptor");
+        let readable = |wait_ms| {
+            let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+            // SAFETY: one valid pollfd.
+            unsafe { libc::poll(&mut poll, 1, wait_ms) == 1 }
+        };
+        assert!(!readable(0));
+        for round in 0..100 {
+            queue.submit(round, OperationKind::Ping, None, soon).expect("accepted");
+            assert!(readable(20_000));
+            assert_eq!(queue.drain(16, Some(Duration::ZERO)).expect("open").len(), 1);
+            assert!(!readable(0));
+        }
+    }
+
+    #[test]
+    fn cancels_that_race_with_answers_never_lose_or_double_a_completion() {
+        let queue = Arc::new(Queue::new(0));
+        let total = 2_000u64;
+        let canceller = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || {
+                for id in 0..total {
+                    while queue.cancel(id).expect("here") && id % 3 == 0 {}
+                    if id % 7 == 0 {
+                        std::thread::yield_now();
+                    }
+                }
+            })
+        };
+        for id in 0..total {
+            queue.submit(id, OperationKind::Ping, None, soon).expect("accepted");
+        }
+        let seen = statuses(&queue, total as usize);
+        canceller.join().expect("no panic");
+        assert!(seen.iter().map(|(id, _)| *id).eq(0..total));
+        assert!(queue.drain(1, Some(Duration::ZERO)).expect("open").is_empty());
+    }
+}

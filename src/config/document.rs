@@ -1,0 +1,271 @@
+//! The configuration document: TOML or JSON text, a URL, or the address of a file that holds one of these.
+//!
+//! ```toml
+//! [stores.sessions]
+//! type = "memory"
+//! database = "app"          # optional, as is table
+//! max_entries = 10_000      # what else there is depends on the type
+//! ```
+//!
+//! A document without `stores` that has a `type` describes one store called `default`; so does a URL:
+//! `memory://database/table?max_entries=10000`. A file is named by `file:///etc/larder.toml`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::settings::Settings;
+use crate::error::{Error, Result, Status};
+
+/// The name of the store that a URL, or a document without `stores`, describes.
+pub const DEFAULT_STORE: &str = "default";
+
+/// The largest document, in bytes.
+pub const MAX_LENGTH: usize = 16 << 20;
+
+/// A configuration: what stores there are.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The stores by name.
+    pub stores: BTreeMap<String, StoreConfig>,
+}
+
+/// One store's section.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// The type's name, not checked yet.
+    pub kind: String,
+    /// The database that a handle is on when it names none.
+    pub database: String,
+    /// The table that a handle is on when it names none.
+    pub table: String,
+    /// The settings that depend on the type.
+    pub settings: Settings,
+}
+
+impl Config {
+    /// Reads a configuration; `text` is TOML, JSON, a URL of a store type, or a `file:` URL.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` that names the setting and what is wrong with it; `IO` for a file that cannot be read.
+    pub fn parse(text: &str) -> Result<Config> {
+        if text.len() > MAX_LENGTH {
+            let message = format!("it is {} bytes long; the limit is {MAX_LENGTH}", text.len());
+            return Err(Error::new(Status::TOO_LARGE, "config", message));
+        }
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if text.is_empty() {
+            let message = "it is empty; expected TOML, JSON or a URL such as memory://?max_entries=10000";
+            return Err(Error::config("config", message));
+        }
+        if text.starts_with('{') {
+            return Config::from_json(text);
+        }
+        match scheme(text) {
+            Some("file") => Config::from_file(text),
+            Some(_) => Config::from_url(text),
+            None => Config::from_toml(text),
+        }
+    }
+
+    /// Reads a configuration from a file of TOML or JSON, by its content.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::parse`], with the file's path in the message.
+    pub fn from_path(path: &Path) -> Result<Config> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::new(Status::IO, "config", format!("{} cannot be read: {error}", path.display())))?;
+        if scheme(text.trim()) == Some("file") {
+            let message = format!("{} names another file; only one step is followed", path.display());
+            return Err(Error::config("config", message));
+        }
+        Config::parse(&text).map_err(|error| {
+            Error::new(error.status(), error.origin().to_owned(), format!("{} (in {})", error.message(), path.display()))
+        })
+    }
+
+    fn from_file(text: &str) -> Result<Config> {
+        let url = parse_url(text)?;
+        let path = url.to_file_path().map_err(|()| {
+            Error::config("config", "a file is named by an absolute path, such as file:///etc/larder.toml")
+        })?;
+        Config::from_path(&path)
+    }
+
+    fn from_json(text: &str) -> Result<Config> {
+        let value: Value = serde_json::from_str(text)
+            .map_err(|error| Error::config("config", format!("the JSON cannot be read: {error}")))?;
+        Config::from_value(value)
+    }
+
+    fn from_toml(text: &str) -> Result<Config> {
+        // The parser's own message quotes the line, which may hold a secret, so only its summary is passed on.
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            let summary = format!("the TOML cannot be read: line {line}: {}", error.message());
+            Error::config("config", summary)
+        })?;
+        let value = serde_json::to_value(table)
+            .map_err(|error| Error::config("config", format!("the TOML cannot be read: {error}")))?;
+        Config::from_value(value)
+    }
+
+    fn from_url(text: &str) -> Result<Config> {
+        let url = parse_url(text)?;
+        let mut settings = Map::new();
+        for (key, value) in url.query_pairs() {
+            if settings.insert(key.to_string(), Value::String(value.to_string())).is_some() {
+                return Err(Error::config(key.to_string(), "it stands in the URL twice"));
+            }
+        }
+        let mut path = url.path().trim_start_matches('/').splitn(2, '/').map(percent_decode);
+        let database = url.host_str().map(percent_decode).transpose()?;
+        let (database, table) = match database {
+            Some(database) => (Some(database), path.next().transpose()?),
+            None => (path.next().transpose()?, path.next().transpose()?),
+        };
+        let mut take = |key: &str, value: Option<String>| match value.filter(|value| !value.is_empty()) {
+            Some(value) if settings.insert(key.to_owned(), Value::String(value)).is_some() => {
+                Err(Error::config(key.to_owned(), "it stands in the URL's path and in its query"))
+            }
+            _ => Ok(()),
+        };
+        take("database", database)?;
+        take("table", table)?;
+        take("type", Some(url.scheme().to_owned()))?;
+        Config::from_value(Value::Object(settings))
+    }
+
+    fn from_value(value: Value) -> Result<Config> {
+        let Value::Object(mut root) = value else {
+            return Err(Error::config("config", "it is not an object of settings"));
+        };
+        if root.contains_key("type") {
+            let store = StoreConfig::new("", root)?;
+            return Ok(Config { stores: BTreeMap::from([(DEFAULT_STORE.to_owned(), store)]) });
+        }
+        let stores = match root.shift_remove("stores") {
+            Some(Value::Object(stores)) => stores,
+            Some(other) => return Err(Error::config("stores", format!("it is {other}; expected sections [stores.<name>]"))),
+            None => Map::new(),
+        };
+        let mut rest = Settings::new("", root);
+        rest.take("stores");
+        rest.take("type");
+        rest.finish()?;
+        let mut config = Config::default();
+        for (name, section) in stores {
+            let Value::Object(section) = section else {
+                let message = format!("it is {section}; expected a section [stores.{name}] with a type");
+                return Err(Error::config(format!("stores.{name}"), message));
+            };
+            let store = StoreConfig::new(&format!("stores.{name}"), section)?;
+            config.stores.insert(name, store);
+        }
+        if config.stores.is_empty() {
+            return Err(Error::config("stores", "there is none; add a section [stores.<name>] with a type"));
+        }
+        Ok(config)
+    }
+}
+
+impl StoreConfig {
+    fn new(section: &str, values: Map<String, Value>) -> Result<StoreConfig> {
+        let mut settings = Settings::new(section, values);
+        let Some(kind) = settings.text("type")? else {
+            return Err(Error::config(settings.name("type"), "it is missing; a store is of a type, such as \"memory\""));
+        };
+        let database = settings.text("database")?.unwrap_or_default();
+        let table = settings.text("table")?.unwrap_or_default();
+        Ok(StoreConfig { kind, database, table, settings })
+    }
+}
+
+fn scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.lines().next()?.split_once("://")?;
+    let valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '+' || c == '.';
+    (!scheme.is_empty() && scheme.chars().all(valid)).then_some(scheme)
+}
+
+fn parse_url(text: &str) -> Result<Url> {
+    if text.contains('\n') {
+        return Err(Error::config("config", "a URL is one line"));
+    }
+    // The URL itself may hold a password and is not repeated.
+    Url::parse(text).map_err(|error| Error::config("config", format!("the URL cannot be read: {error}")))
+}
+
+fn percent_decode(text: &str) -> Result<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let hex = (*first == b'%').then(|| tail.get(..2)).flatten();
+        let code = hex.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match code {
+            Some(code) => {
+                bytes.push(code);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Error::config("config", "the URL's path is not UTF-8 text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_store_reads_the_same_from_toml_json_and_url() {
+        let texts = [
+            "type = \"memory\"\ndatabase = \"d\"\ntable = \"t\"\nmax_entries = 5",
+            r#"{"type": "memory", "database": "d", "table": "t", "max_entries": 5}"#,
+            "memory://d/t?max_entries=5",
+            "memory:///d/t?max_entries=5",
+            "[stores.default]\ntype = \"memory\"\ndatabase = \"d\"\ntable = \"t\"\nmax_entries = 5",
+        ];
+        for text in texts {
+            let mut config = Config::parse(text).expect(text);
+            let store = config.stores.get_mut(DEFAULT_STORE).expect(text);
+            assert_eq!((store.kind.as_str(), store.database.as_str(), store.table.as_str()), ("memory", "d", "t"), "{text}");
+            assert_eq!(store.settings.count("max_entries"), Ok(Some(5)), "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_documents_name_what_is_wrong() {
+        let cases = [
+            ("", "config: it is empty"),
+            ("[stores]", "stores: there is none"),
+            ("[store.a]\ntype = \"memory\"", "store: there is no such setting; did you mean \"stores\"?"),
+            ("[stores.a]\nmax_entries = 1", "stores.a.type: it is missing"),
+            ("stores = 5", "stores: it is 5"),
+            ("stores.a = 5", "stores.a: it is 5"),
+            ("{", "config: the JSON cannot be read"),
+            ("a = \nb", "config: the TOML cannot be read: line 1"),
+            ("memory://?a=1&a=2", "a: it stands in the URL twice"),
+            ("memory://d?database=e", "database: it stands in the URL's path and in its query"),
+            ("file://relative", "config: "),
+            ("file:///no/such/file.toml", "config: /no/such/file.toml cannot be read"),
+        ];
+        for (text, expected) in cases {
+            let error = Config::parse(text).expect_err(text);
+            assert!(error.to_string().starts_with(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn names_in_a_url_are_percent_decoded() {
+        let config = Config::parse("memory:///a%2Fb/c%20d").expect("valid");
+        let store = &config.stores[DEFAULT_STORE];
+        assert_eq!((store.database.as_str(), store.table.as_str()), ("a/b", "c d"));
+    }
+}

@@ -1,0 +1,8 @@
+//! Configuration: documents, URLs and files become typed settings; nothing is ever ignored silently.
+
+pub mod document;
+pub mod duration;
+pub mod settings;
+pub mod size;
+
+pub use document::{Config, StoreConfig};

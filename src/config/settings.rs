@@ -1,0 +1,169 @@
+//! Typed reading of one section: each setting is taken once, and what nobody took is an error with a suggestion.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{duration, size};
+use crate::error::{Error, Result};
+
+/// The settings of one section, such as `stores.sessions`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    section: String,
+    values: Map<String, Value>,
+    known: Vec<&'static str>,
+}
+
+impl Settings {
+    /// The settings of `section`.
+    pub fn new(section: impl Into<String>, values: Map<String, Value>) -> Settings {
+        Settings { section: section.into(), values, known: Vec::new() }
+    }
+
+    /// The full name of a setting, as errors call it.
+    pub fn name(&self, key: &str) -> String {
+        if self.section.is_empty() { key.to_owned() } else { format!("{}.{key}", self.section) }
+    }
+
+    /// Takes a setting as it is written.
+    pub fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        self.values.shift_remove(key)
+    }
+
+    /// Takes a text.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` when it is something else.
+    pub fn text(&mut self, key: &'static str) -> Result<Option<String>> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(self.malformed(key, &other, "a text")),
+        }
+    }
+
+    /// Takes a duration: a text such as `5m`, or a whole number of milliseconds. Zero, for which a setting says
+    /// what it means, is `Some(ZERO)`.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` when it is something else.
+    pub fn duration(&mut self, key: &'static str) -> Result<Option<Duration>> {
+        const EXPECTED: &str = "a duration such as \"300ms\", \"1.5h\" or \"2h45m\"";
+        self.parsed(key, EXPECTED, |value| match value {
+            Value::String(text) => duration::parse(text),
+            Value::Number(number) => number.as_u64().map(Duration::from_millis),
+            _ => None,
+        })
+    }
+
+    /// Takes a size in bytes: a whole number, or a text such as `64MiB`.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` when it is something else.
+    pub fn size(&mut self, key: &'static str) -> Result<Option<u64>> {
+        self.parsed(key, "a size such as 1048576, \"64MiB\" or \"64MB\"", |value| match value {
+            Value::String(text) => size::parse(text),
+            other => other.as_u64(),
+        })
+    }
+
+    /// Takes a whole number that is not negative; a text that is one counts too, as URLs have no other.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` when it is something else.
+    pub fn count(&mut self, key: &'static str) -> Result<Option<u64>> {
+        self.parsed(key, "a whole number, 0 or more", |value| match value {
+            Value::String(text) => text.parse().ok(),
+            other => other.as_u64(),
+        })
+    }
+
+    /// Takes one of `choices`.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` with a suggestion when it is none of them.
+    pub fn choice(&mut self, key: &'static str, choices: &[&'static str]) -> Result<Option<&'static str>> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        if let Some(choice) = choices.iter().find(|choice| **choice == text) {
+            return Ok(Some(choice));
+        }
+        Err(Error::config(self.name(key), unknown(&text, choices.iter().copied(), "choices")))
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` that names the first setting that nobody took, with a suggestion.
+    pub fn finish(self) -> Result<()> {
+        let Some(key) = self.values.keys().next() else { return Ok(()) };
+        Err(Error::config(self.name(key), format!("there is no such setting; {}", suggest(key, self.known.iter().copied(), "settings here"))))
+    }
+
+    /// The error of a setting that holds `value` where `expected` was.
+    pub fn malformed(&self, key: &str, value: &Value, expected: &str) -> Error {
+        Error::config(self.name(key), format!("it is {value}; expected {expected}"))
+    }
+
+    fn parsed<T>(&mut self, key: &'static str, expected: &str, parse: impl Fn(&Value) -> Option<T>) -> Result<Option<T>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        match parse(&value) {
+            Some(parsed) => Ok(Some(parsed)),
+            None => Err(self.malformed(key, &value, expected)),
+        }
+    }
+}
+
+/// The text of an error about a word that is none of `choices`.
+pub fn unknown<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>, kind: &str) -> String {
+    format!("\"{word}\" is not known; {}", suggest(word, choices, kind))
+}
+
+fn suggest<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>, kind: &str) -> String {
+    let mut choices: Vec<&str> = choices.into_iter().collect();
+    choices.sort_unstable();
+    choices.dedup();
+    let nearest = choices.iter().map(|choice| (strsim::damerau_levenshtein(word, choice), *choice)).min();
+    match nearest {
+        Some((distance, choice)) if distance <= 1 + word.chars().count() / 3 => format!("did you mean \"{choice}\"?"),
+        _ => format!("the {kind} are: {}", choices.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Settings {
+        let Value::Object(values) = serde_json::from_str(text).expect("JSON") else { panic!("an object") };
+        Settings::new("stores.a", values)
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named_with_a_suggestion() {
+        let mut settings = settings(r#"{"max_entires": 5}"#);
+        assert_eq!(settings.count("max_entries"), Ok(None));
+        let error = settings.finish().expect_err("unknown");
+        assert_eq!(error.to_string(), "stores.a.max_entires: there is no such setting; did you mean \"max_entries\"?");
+    }
+
+    #[test]
+    fn a_malformed_setting_says_what_it_holds_and_what_is_expected() {
+        let error = settings(r#"{"lifespan": "1d"}"#).duration("lifespan").expect_err("malformed");
+        assert!(error.to_string().starts_with("stores.a.lifespan: it is \"1d\"; expected a duration"), "{error}");
+        let error = settings(r#"{"max_entries": -1}"#).count("max_entries").expect_err("malformed");
+        assert!(error.to_string().contains("it is -1"), "{error}");
+    }
+
+    #[test]
+    fn a_word_near_to_none_lists_them_all() {
+        assert_eq!(unknown("zzzzzz", ["memory", "noop"], "types"), "\"zzzzzz\" is not known; the types are: memory, noop");
+    }
+}

@@ -1,0 +1,51 @@
+//! Metadata in its stored form, built by C programs.
+
+use super::error::larder_error_t;
+use super::pointer::{buffer, bytes, call, put, text};
+use crate::error::{Error, Status};
+use crate::store::record::Metadata;
+
+/// Appends a name and a value to metadata in its stored form, which is, for each pair: the name's length (u32
+/// little-endian), the value's length (u32 little-endian), name, value; a name that stands twice counts once, with the
+/// last value.
+///
+/// Any thread; the buffer by one at a time. Does not block, allocates nothing. Since ABI 1.
+///
+/// @param metadata, capacity   the buffer that holds the metadata
+/// @param length               the bytes that are used so far, 0 at first; receives the new length, also when the
+///                             buffer is too small, so that it can be made larger
+/// @param name, name_length    the name, UTF-8
+/// @param value, value_length  the value, any bytes
+/// @param err                  receives the error on failure; may be NULL
+/// @return LARDER_OK; LARDER_BUFFER_TOO_SMALL (nothing was appended); LARDER_INVALID_ARGUMENT
+///
+/// # Safety
+///
+/// The pointers are null or valid for their lengths.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn larder_metadata_append(
+    metadata: *mut u8,
+    capacity: usize,
+    length: *mut usize,
+    name: *const u8,
+    name_length: usize,
+    value: *const u8,
+    value_length: usize,
+    err: *mut *mut larder_error_t,
+) -> i32 {
+    // SAFETY: by this function's contract.
+    unsafe {
+        call(err, || {
+            let used = *super::pointer::handle(length.cast_const(), "length")?;
+            let target = buffer(metadata, capacity, "metadata")?;
+            let pair = Metadata::new([(text(name, name_length, "name")?, bytes(value, value_length, "value")?)])?;
+            let end = used
+                .checked_add(pair.as_bytes().len())
+                .ok_or_else(|| Error::argument("length", format!("{used} is impossible")))?;
+            put(length, end);
+            let Some(room) = target.get_mut(used..end) else { return Ok(Status::BUFFER_TOO_SMALL) };
+            room.copy_from_slice(pair.as_bytes());
+            Ok(Status::OK)
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! From a configured section to a backend: the one list of store types.
+
+use std::sync::Arc;
+
+use super::Backend;
+use super::fault::{Fault, FaultBackend, FaultConfig};
+use super::memory::policy::PolicyKind;
+use super::memory::{MemoryBackend, MemoryConfig, PolicyChoice};
+use super::noop::NoopBackend;
+use crate::config::StoreConfig;
+use crate::config::settings::{Settings, unknown};
+use crate::error::{Error, Result, Status};
+
+/// The types that a configuration can name.
+pub const KINDS: &[&str] = &["memory", "noop", "fault"];
+
+/// Opens the backend of a section; connects nothing.
+///
+/// # Errors
+///
+/// `CONFIG` that names the setting: an unknown type, an unknown setting, a malformed value.
+pub fn open(config: StoreConfig) -> Result<Arc<dyn Backend>> {
+    let mut settings = config.settings;
+    let backend: Arc<dyn Backend> = match config.kind.as_str() {
+        "memory" => MemoryBackend::open(memory(&mut settings)?)?,
+        "noop" => Arc::new(NoopBackend::new()),
+        "fault" => {
+            let faults = fault(&mut settings)?;
+            Arc::new(FaultBackend::new(MemoryBackend::open(memory(&mut settings)?)?, faults))
+        }
+        other => {
+            let message = unknown(other, KINDS.iter().copied(), "store types");
+            return Err(Error::config(settings.name("type"), message));
+        }
+    };
+    settings.finish()?;
+    Ok(backend)
+}
+
+fn memory(settings: &mut Settings) -> Result<MemoryConfig> {
+    let bound = |settings: &mut Settings, key, value: Option<u64>| match value {
+        Some(0) => Err(Error::config(settings.name(key), "it is 0; leave it out for a store without a bound")),
+        other => Ok(other),
+    };
+    let max_entries = settings.count("max_entries")?;
+    let max_entries = bound(settings, "max_entries", max_entries)?;
+    let max_bytes = settings.size("max_bytes")?;
+    let max_bytes = bound(settings, "max_bytes", max_bytes)?;
+    let shards = settings.count("shards")?;
+    if shards.is_some_and(|shards| !shards.is_power_of_two() || shards > 1024) {
+        return Err(Error::config(settings.name("shards"), "expected a power of two, 1 to 1024"));
+    }
+    let names: Vec<&'static str> = PolicyKind::NAMES.iter().copied().chain(["moka"]).collect();
+    let policy = match settings.choice("policy", &names)? {
+        None => PolicyChoice::default(),
+        Some("moka") => PolicyChoice::Moka,
+        Some(name) => PolicyKind::parse(name).map(PolicyChoice::Own).unwrap_or_default(),
+    };
+    Ok(MemoryConfig {
+        max_entries,
+        max_bytes,
+        lifespan: settings.duration("lifespan")?.filter(|lifespan| !lifespan.is_zero()),
+        max_idle: settings.duration("max_idle")?.filter(|max_idle| !max_idle.is_zero()),
+        policy,
+        shards: shards.map(|shards| shards as usize),
+    })
+}
+
+fn fault(settings: &mut Settings) -> Result<FaultConfig> {
+    let delay = settings.duration("delay")?.unwrap_or_default();
+    let fault = match settings.choice("fault", &["none", "error", "panic", "never"])? {
+        Some("error") => Some(Fault::Fail(Status::UNAVAILABLE)),
+        Some("panic") => Some(Fault::Panic),
+        Some("never") => Some(Fault::Never),
+        _ => None,
+    };
+    Ok(FaultConfig { delay, fault })
+}
