@@ -1397,13 +1397,15 @@ const larder_record_t *larder_records_at(const larder_records_t *records, size_t
  * All records in one piece of memory that lives as long as `records`, for hosts to which a call is dear. All numbers
  * are little-endian, each item is padded to a multiple of 8 bytes:
  *
- *     0  u32 length of the item, padding included     24  u64 revision
- *     4  u16 1 for a record, 0 for a gap              32  i64 milliseconds until it expires, -1 for never
- *     6  u16 0                                        40  i64 max-idle in milliseconds, -1 for none
- *     8  u32 length of the key                        48  key, value, metadata in its stored form
- *     12 u32 length of the value
- *     16 u32 length of the metadata
- *     20 u32 0
+ * ```text
+ * 0  u32 length of the item, padding included     24  u64 revision
+ * 4  u16 1 for a record, 0 for a gap              32  i64 milliseconds until it expires, -1 for never
+ * 6  u16 0                                        40  i64 max-idle in milliseconds, -1 for none
+ * 8  u32 length of the key                        48  key, value, metadata in its stored form
+ * 12 u32 length of the value
+ * 16 u32 length of the metadata
+ * 20 u32 0
+ * ```
  *
  * Any thread. Does not block. NULL, and a lack of memory, give NULL and 0. Since ABI 1.
  */

@@ -13,6 +13,8 @@
 
 pub mod boundary;
 pub mod cache;
+#[cfg(feature = "command")]
+pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod config;

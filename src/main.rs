@@ -1,1 +1,5 @@
-fn main() {}
+//! The command `larder`.
+
+fn main() -> std::process::ExitCode {
+    larder::cli::main(std::env::args_os())
+}

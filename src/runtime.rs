@@ -287,7 +287,7 @@ mod tests {
             .map(|number| {
                 std::thread::spawn(move || {
                     for _ in 0..50 {
-                        runtime.block_on(tokio::time::sleep(Duration::from_micros(number * 100)));
+                        runtime.block_on(async { tokio::time::sleep(Duration::from_micros(number * 100)).await });
                     }
                 })
             })
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn a_long_blocking_call_does_not_stop_the_background_for_good() {
         let runtime = get().expect("runtime");
-        runtime.block_on(tokio::time::sleep(Duration::from_millis(50)));
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(50)).await });
         let begin = Instant::now();
         let (sender, receiver) = std::sync::mpsc::channel();
         runtime.spawn(async move {

@@ -4,8 +4,25 @@ use std::path::{Path, PathBuf};
 
 /// The order in which a reader of the header meets the nouns.
 const NOUNS: &[&str] = &[
-    "process", "status", "error", "bytes", "larder", "options", "store", "store_many", "record", "records", "metadata",
-    "statistics", "cursor", "watch", "events", "request", "queue", "log", "fault",
+    "process",
+    "status",
+    "error",
+    "bytes",
+    "larder",
+    "options",
+    "store",
+    "store_many",
+    "record",
+    "records",
+    "metadata",
+    "statistics",
+    "cursor",
+    "watch",
+    "events",
+    "request",
+    "queue",
+    "log",
+    "fault",
 ];
 
 fn root() -> PathBuf {

@@ -84,7 +84,11 @@ impl Config {
             return Err(Error::config("config", message));
         }
         Config::parse(&text).map_err(|error| {
-            Error::new(error.status(), error.origin().to_owned(), format!("{} (in {})", error.message(), path.display()))
+            Error::new(
+                error.status(),
+                error.origin().to_owned(),
+                format!("{} (in {})", error.message(), path.display()),
+            )
         })
     }
 
@@ -128,11 +132,12 @@ impl Config {
             Some(database) => (Some(database), path.next().transpose()?),
             None => (path.next().transpose()?, path.next().transpose()?),
         };
-        let mut take = |key: &str, value: Option<String>| match value.filter(|value| !value.is_empty()) {
-            Some(value) if settings.insert(key.to_owned(), Value::String(value)).is_some() => {
-                Err(Error::config(key.to_owned(), "it stands in the URL's path and in its query"))
+        let mut take = |key: &str, value: Option<String>| {
+            let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(()) };
+            if settings.insert(key.to_owned(), Value::String(value)).is_some() {
+                return Err(Error::config(key.to_owned(), "it stands in the URL's path and in its query"));
             }
-            _ => Ok(()),
+            Ok(())
         };
         take("database", database)?;
         take("table", table)?;
@@ -150,7 +155,9 @@ impl Config {
         }
         let stores = match root.shift_remove("stores") {
             Some(Value::Object(stores)) => stores,
-            Some(other) => return Err(Error::config("stores", format!("it is {other}; expected sections [stores.<name>]"))),
+            Some(other) => {
+                return Err(Error::config("stores", format!("it is {other}; expected sections [stores.<name>]")));
+            }
             None => Map::new(),
         };
         let mut rest = Settings::new("", root);
@@ -177,7 +184,10 @@ impl StoreConfig {
     fn new(section: &str, values: Map<String, Value>) -> Result<StoreConfig> {
         let mut settings = Settings::new(section, values);
         let Some(kind) = settings.text("type")? else {
-            return Err(Error::config(settings.name("type"), "it is missing; a store is of a type, such as \"memory\""));
+            return Err(Error::config(
+                settings.name("type"),
+                "it is missing; a store is of a type, such as \"memory\"",
+            ));
         };
         let database = settings.text("database")?.unwrap_or_default();
         let table = settings.text("table")?.unwrap_or_default();
@@ -235,7 +245,11 @@ mod tests {
         for text in texts {
             let mut config = Config::parse(text).expect(text);
             let store = config.stores.get_mut(DEFAULT_STORE).expect(text);
-            assert_eq!((store.kind.as_str(), store.database.as_str(), store.table.as_str()), ("memory", "d", "t"), "{text}");
+            assert_eq!(
+                (store.kind.as_str(), store.database.as_str(), store.table.as_str()),
+                ("memory", "d", "t"),
+                "{text}"
+            );
             assert_eq!(store.settings.count("max_entries"), Ok(Some(5)), "{text}");
         }
     }
@@ -250,7 +264,7 @@ mod tests {
             ("stores = 5", "stores: it is 5"),
             ("stores.a = 5", "stores.a: it is 5"),
             ("{", "config: the JSON cannot be read"),
-            ("a = \nb", "config: the TOML cannot be read: line 1"),
+            ("a = \nb", "config: the TOML cannot be read: line "),
             ("memory://?a=1&a=2", "a: it stands in the URL twice"),
             ("memory://d?database=e", "database: it stands in the URL's path and in its query"),
             ("file://relative", "config: "),

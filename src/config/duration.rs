@@ -33,8 +33,14 @@ pub fn format(duration: Duration) -> String {
     if nanoseconds == 0 {
         return "0s".to_owned();
     }
-    let scales: [(u128, &str); 6] =
-        [(3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns")];
+    let scales: [(u128, &str); 6] = [
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "m"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "us"),
+        (1, "ns"),
+    ];
     let (scale, unit) = scales.into_iter().find(|(scale, _)| nanoseconds % scale == 0).unwrap_or((1, "ns"));
     format!("{}{unit}", nanoseconds / scale)
 }

@@ -104,7 +104,10 @@ impl Settings {
     /// `CONFIG` that names the first setting that nobody took, with a suggestion.
     pub fn finish(self) -> Result<()> {
         let Some(key) = self.values.keys().next() else { return Ok(()) };
-        Err(Error::config(self.name(key), format!("there is no such setting; {}", suggest(key, self.known.iter().copied(), "settings here"))))
+        Err(Error::config(
+            self.name(key),
+            format!("there is no such setting; {}", suggest(key, self.known.iter().copied(), "settings here")),
+        ))
     }
 
     /// The error of a setting that holds `value` where `expected` was.
@@ -112,7 +115,12 @@ impl Settings {
         Error::config(self.name(key), format!("it is {value}; expected {expected}"))
     }
 
-    fn parsed<T>(&mut self, key: &'static str, expected: &str, parse: impl Fn(&Value) -> Option<T>) -> Result<Option<T>> {
+    fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        parse: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<T>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         match parse(&value) {
             Some(parsed) => Ok(Some(parsed)),
@@ -164,6 +172,9 @@ mod tests {
 
     #[test]
     fn a_word_near_to_none_lists_them_all() {
-        assert_eq!(unknown("zzzzzz", ["memory", "noop"], "types"), "\"zzzzzz\" is not known; the types are: memory, noop");
+        assert_eq!(
+            unknown("zzzzzz", ["memory", "noop"], "types"),
+            "\"zzzzzz\" is not known; the types are: memory, noop"
+        );
     }
 }

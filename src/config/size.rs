@@ -29,7 +29,8 @@ mod tests {
 
     #[test]
     fn sizes_take_decimal_and_binary_units() {
-        let expected = [("0", 0), ("10", 10), ("1KiB", 1024), ("1kb", 1000), ("64 MiB", 64 << 20), ("2TB", 2_000_000_000_000)];
+        let expected =
+            [("0", 0), ("10", 10), ("1KiB", 1024), ("1kb", 1000), ("64 MiB", 64 << 20), ("2TB", 2_000_000_000_000)];
         for (text, bytes) in expected {
             assert_eq!(parse(text), Some(bytes), "{text}");
         }

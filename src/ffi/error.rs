@@ -31,11 +31,7 @@ pub unsafe fn raise(err: *mut *mut larder_error_t, error: Error) -> i32 {
 
 impl From<&Error> for larder_error_t {
     fn from(error: &Error) -> larder_error_t {
-        larder_error_t {
-            status: error.status(),
-            message: c_text(&error.to_string()),
-            source: c_text(error.origin()),
-        }
+        larder_error_t { status: error.status(), message: c_text(&error.to_string()), source: c_text(error.origin()) }
     }
 }
 

@@ -49,7 +49,11 @@ static STARTED: Lazy<Mutex<Option<Arc<LogReader>>>> = Lazy::new(|| Mutex::new(No
 ///
 /// The pointers are null or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_log_open(level: i32, log: *mut *mut larder_log_t, err: *mut *mut larder_error_t) -> i32 {
+pub unsafe extern "C" fn larder_log_open(
+    level: i32,
+    log: *mut *mut larder_log_t,
+    err: *mut *mut larder_error_t,
+) -> i32 {
     // SAFETY: by this function's contract.
     unsafe {
         call(err, || {

@@ -46,7 +46,11 @@ fn static_text(status: Status, which: usize) -> *const c_char {
     static TEXTS: Lazy<HashMap<i32, [CString; 2]>> = Lazy::new(|| {
         let c_text = |text: &str| CString::new(text).unwrap_or_default();
         let unknown = (i32::MAX, [c_text("UNKNOWN"), c_text("an answer of a newer version")]);
-        Status::ALL.iter().map(|(status, name, text)| (status.0, [c_text(name), c_text(text)])).chain([unknown]).collect()
+        Status::ALL
+            .iter()
+            .map(|(status, name, text)| (status.0, [c_text(name), c_text(text)]))
+            .chain([unknown])
+            .collect()
     });
     let known = Status::from_code(status.0).0;
     TEXTS.get(&known).or_else(|| TEXTS.get(&i32::MAX)).map_or(c"".as_ptr(), |texts| texts[which].as_ptr())

@@ -178,7 +178,8 @@ pub unsafe extern "C" fn larder_queue_drain(
         call(err, || {
             let out = required(count, "count")?;
             out.write(0);
-            let room = buffer(completions.cast::<std::mem::MaybeUninit<larder_completion_t>>(), capacity, "completions")?;
+            let room =
+                buffer(completions.cast::<std::mem::MaybeUninit<larder_completion_t>>(), capacity, "completions")?;
             super::watch::positive(room.len())?;
             let taken = handle(queue, "queue")?.0.drain(room.len(), wait_from_ms(wait_ms))?;
             out.write(taken.len());

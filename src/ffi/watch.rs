@@ -208,11 +208,7 @@ impl Drop for User {
     }
 }
 
-fn tell_all(
-    watch: &Arc<dyn Watch>,
-    callback: unsafe extern "C" fn(*mut c_void, *const larder_events_t),
-    user: &User,
-) {
+fn tell_all(watch: &Arc<dyn Watch>, callback: unsafe extern "C" fn(*mut c_void, *const larder_events_t), user: &User) {
     loop {
         let Ok(told) = guard::protect(|| wait(watch.next(CALLBACK_BATCH), None)) else { return };
         if told.is_empty() {

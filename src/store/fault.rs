@@ -108,7 +108,10 @@ fn fault_of(key: &[u8]) -> Option<Fault> {
         "delay" => rest.split_once(':')?.0.parse().ok().map(|ms| Fault::Delay(Duration::from_millis(ms))),
         "error" => {
             let status = rest.split_once(':')?.0;
-            Status::ALL.iter().find(|(known, name, _)| *name == status && known.is_error()).map(|entry| Fault::Fail(entry.0))
+            Status::ALL
+                .iter()
+                .find(|(known, name, _)| *name == status && known.is_error())
+                .map(|entry| Fault::Fail(entry.0))
         }
         _ => None,
     }

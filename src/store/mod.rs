@@ -7,6 +7,10 @@
 //! that the runtime drives. A caller that must not wait asks with [`Store::peek`], which only answers from memory.
 
 pub mod event;
+pub mod fault;
+pub mod memory;
+pub mod noop;
+pub mod open;
 pub mod options;
 pub mod record;
 pub mod reply;

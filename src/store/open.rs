@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Backend;
 use super::fault::{Fault, FaultBackend, FaultConfig};
-use super::memory::policy::PolicyKind;
 use super::memory::{MemoryBackend, MemoryConfig, PolicyChoice};
 use super::noop::NoopBackend;
 use crate::config::StoreConfig;
@@ -23,7 +22,7 @@ pub fn open(config: StoreConfig) -> Result<Arc<dyn Backend>> {
     let mut settings = config.settings;
     let backend: Arc<dyn Backend> = match config.kind.as_str() {
         "memory" => MemoryBackend::open(memory(&mut settings)?)?,
-        "noop" => Arc::new(NoopBackend::new()),
+        "noop" => NoopBackend::open(),
         "fault" => {
             let faults = fault(&mut settings)?;
             Arc::new(FaultBackend::new(MemoryBackend::open(memory(&mut settings)?)?, faults))
@@ -50,12 +49,7 @@ fn memory(settings: &mut Settings) -> Result<MemoryConfig> {
     if shards.is_some_and(|shards| !shards.is_power_of_two() || shards > 1024) {
         return Err(Error::config(settings.name("shards"), "expected a power of two, 1 to 1024"));
     }
-    let names: Vec<&'static str> = PolicyKind::NAMES.iter().copied().chain(["moka"]).collect();
-    let policy = match settings.choice("policy", &names)? {
-        None => PolicyChoice::default(),
-        Some("moka") => PolicyChoice::Moka,
-        Some(name) => PolicyKind::parse(name).map(PolicyChoice::Own).unwrap_or_default(),
-    };
+    let policy = PolicyChoice::default();
     Ok(MemoryConfig {
         max_entries,
         max_bytes,

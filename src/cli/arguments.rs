@@ -1,0 +1,193 @@
+//! The command's arguments, from which help, completion and man page are made.
+
+use std::io::Write;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::Failure;
+use super::exit::Exit;
+
+const SHELLS: [&str; 4] = ["bash", "zsh", "fish", "elvish"];
+
+const AFTER_HELP: &str = "\
+The configuration is --config, else $LARDER_CONFIG, else ./larder.toml, else /etc/larder/larder.toml.
+
+Exit codes: 0 done, 1 no such record, 2 wrong arguments or configuration, 3 another revision than expected,
+4 the store cannot be reached or did not answer in time, 5 another error.";
+
+/// The command with all its subcommands.
+pub fn command() -> Command {
+    Command::new("larder")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Look into any store that Larder knows, and change it")
+        .after_help(AFTER_HELP)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .args(globals())
+        .subcommands(records())
+        .subcommands(others())
+}
+
+fn globals() -> [Arg; 7] {
+    let global = |name: &'static str| Arg::new(name).long(name).global(true);
+    [
+        global("config").short('c').value_name("FILE|URL").help("Configuration file, or a URL such as memory://"),
+        global("store").short('s').value_name("NAME").help("Which store of the configuration [default: the only one]"),
+        global("database").value_name("NAME").help("Another database than configured"),
+        global("table").value_name("NAME").help("Another table than configured"),
+        global("timeout").value_name("DURATION").default_value("10s").help("How long an answer may take; 0 for ever"),
+        global("json").action(ArgAction::SetTrue).help("Print one JSON object a line"),
+        global("hex").action(ArgAction::SetTrue).help("Keys, prefixes and suffixes are hexadecimal, given and printed"),
+    ]
+}
+
+fn records() -> Vec<Command> {
+    let key = || Arg::new("key").required(true).value_name("KEY");
+    let revision = || {
+        Arg::new("if-revision")
+            .long("if-revision")
+            .value_name("REVISION")
+            .value_parser(clap::value_parser!(u64))
+            .help("Only if the record has this revision")
+    };
+    let limit = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("COUNT")
+            .value_parser(clap::value_parser!(usize))
+            .default_value("0")
+            .help(help)
+    };
+    let prefix = || Arg::new("prefix").value_name("PREFIX").default_value("").help("Only keys that begin with this");
+    vec![
+        Command::new("get").about("Print a record's value").arg(key()).arg(
+            Arg::new("long")
+                .short('l')
+                .long("long")
+                .action(ArgAction::SetTrue)
+                .help("Print revision, times and metadata too"),
+        ),
+        Command::new("put")
+            .about("Write a record")
+            .arg(key())
+            .arg(Arg::new("value").value_name("VALUE").help("The value; without it, or with -, standard input"))
+            .arg(
+                Arg::new("lifespan")
+                    .long("lifespan")
+                    .value_name("DURATION")
+                    .help("How long it lives, such as 5m; 0 for ever"),
+            )
+            .arg(
+                Arg::new("max-idle")
+                    .long("max-idle")
+                    .value_name("DURATION")
+                    .help("How long it lives unread; 0 for ever"),
+            )
+            .arg(
+                Arg::new("metadata")
+                    .short('m')
+                    .long("metadata")
+                    .value_name("NAME=VALUE")
+                    .action(ArgAction::Append)
+                    .help("Metadata to store with it"),
+            )
+            .arg(
+                Arg::new("if-absent")
+                    .long("if-absent")
+                    .action(ArgAction::SetTrue)
+                    .conflicts_with("if-revision")
+                    .help("Only if there is no such record"),
+            )
+            .arg(revision()),
+        Command::new("del").about("Remove records").arg(key().num_args(1..)).arg(revision()),
+        Command::new("ls")
+            .about("List keys, sorted")
+            .arg(prefix())
+            .arg(
+                Arg::new("suffix")
+                    .long("suffix")
+                    .value_name("SUFFIX")
+                    .default_value("")
+                    .help("Only keys that end with this"),
+            )
+            .arg(limit("limit", "How many at most; 0 for all"))
+            .arg(limit("offset", "How many to leave out at the front"))
+            .arg(
+                Arg::new("long")
+                    .short('l')
+                    .long("long")
+                    .action(ArgAction::SetTrue)
+                    .help("Print revisions, times and values too"),
+            ),
+        Command::new("watch")
+            .about("Print changes as they happen, until interrupted")
+            .arg(prefix())
+            .arg(
+                Arg::new("existing")
+                    .long("existing")
+                    .action(ArgAction::SetTrue)
+                    .help("Begin with the records that are there"),
+            )
+            .arg(limit("count", "End after so many events; 0 for never")),
+    ]
+}
+
+fn others() -> Vec<Command> {
+    vec![
+        Command::new("stat").about("Print what the store is, holds and has counted"),
+        Command::new("ping").about("Ask whether the store answers"),
+        Command::new("config")
+            .about("Look at the configuration")
+            .subcommand_required(true)
+            .subcommand(Command::new("check").about("Check the configuration and print what it opens")),
+        Command::new("run")
+            .about("Run commands from a file, one a line, in one process: a memory store lives that long")
+            .arg(Arg::new("file").value_name("FILE").default_value("-").help("The file; - for standard input")),
+        Command::new("completion")
+            .about("Print a shell's completion script")
+            .arg(Arg::new("shell").required(true).value_name("SHELL").value_parser(PossibleValuesParser::new(SHELLS))),
+        Command::new("man").about("Print the man page"),
+    ]
+}
+
+/// Prints the completion script of the shell that was asked for.
+pub fn write_completion(given: &ArgMatches, to: &mut dyn Write) -> Result<Exit, Failure> {
+    use clap_complete::Shell;
+
+    let shell = match given.get_one::<String>("shell").map(String::as_str) {
+        Some("zsh") => Shell::Zsh,
+        Some("fish") => Shell::Fish,
+        Some("elvish") => Shell::Elvish,
+        _ => Shell::Bash,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "larder", &mut script);
+    to.write_all(&script)?;
+    Ok(Exit::Done)
+}
+
+/// Prints the man page: the command's own, then a section for each subcommand.
+pub fn write_man_page(to: &mut dyn Write) -> Result<Exit, Failure> {
+    let mut command = command();
+    command.build();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        let man = clap_mangen::Man::new(subcommand.clone());
+        writeln!(page, ".SH COMMAND {}", subcommand.get_name().to_uppercase())?;
+        man.render_description_section(&mut page)?;
+        man.render_synopsis_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+    }
+    to.write_all(&page)?;
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_definition_is_consistent() {
+        super::command().debug_assert();
+    }
+}
