@@ -72,6 +72,8 @@ struct Gate {
     callers: usize,
     visits: u64,
     spawned: bool,
+    /// The background thread sleeps until the last caller leaves, and wants to be told.
+    sleeps_long: bool,
 }
 
 /// The runtime, created on first use. In a forked child it is a new one: the parent's threads do not exist there.
@@ -170,7 +172,9 @@ impl Runtime {
         gate.callers += 1;
         gate.visits += 1;
         drop(gate);
-        self.give_way.notify_one();
+        if !self.background_waits.load(Ordering::Acquire) {
+            self.give_way.notify_one();
+        }
     }
 
     fn drive_in_background(&self) {
@@ -188,7 +192,9 @@ impl Runtime {
         loop {
             let visits = gate.visits;
             if gate.callers > 0 && short_waits >= SHORT_WAITS {
+                gate.sleeps_long = true;
                 self.gate_changed.wait(&mut gate);
+                gate.sleeps_long = false;
                 short_waits = 0;
                 continue;
             }
@@ -210,9 +216,9 @@ impl Drop for LeaveGate<'_> {
     fn drop(&mut self) {
         let mut gate = self.0.gate.lock();
         gate.callers -= 1;
-        let last = gate.callers == 0;
+        let is_awaited = gate.callers == 0 && gate.sleeps_long;
         drop(gate);
-        if last && self.0.background_waits.load(Ordering::Acquire) {
+        if is_awaited {
             self.0.gate_changed.notify_one();
         }
     }
