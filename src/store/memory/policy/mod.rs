@@ -4,6 +4,24 @@
 //! a key or a record. Every slot between `on_insert` and `on_remove` (or the `evict` that returned it) is known exactly
 //! once, and no other slot is ever returned.
 
+mod adaptive;
+mod fixed;
+mod ghosts;
+mod kind;
+mod segments;
+mod shadow;
+mod slots;
+#[cfg(test)]
+mod tests;
+mod tuner;
+mod uses;
+
+pub use adaptive::Adaptive;
+pub use fixed::Fixed;
+pub use kind::{AnyPolicy, PolicyKind};
+
+use crate::error::Result;
+
 /// One shard's replacement policy. Slots are small numbers (dense, reused) that the shard gives to its entries.
 ///
 /// All methods are called under the shard's exclusive lock, but for [`Policy::on_hit`] and [`Policy::on_miss`], which run
@@ -15,6 +33,17 @@ pub trait Policy: Send + Sync {
     /// A read that found nothing under the key that hashes to `hash`.
     fn on_miss(&self, hash: u64) {
         let _ = hash;
+    }
+
+    /// Takes the memory that [`Policy::on_insert`] or [`Policy::on_update`] of an entry of `weight` in `slot` will need,
+    /// for those that cannot fail: without it they end the process when there is none.
+    ///
+    /// # Errors
+    ///
+    /// `OUT_OF_MEMORY`.
+    fn reserve(&mut self, slot: u32, weight: u32) -> Result<()> {
+        let _ = (slot, weight);
+        Ok(())
     }
 
     /// A new entry of `weight` took `slot`.
@@ -31,8 +60,17 @@ pub trait Policy: Send + Sync {
     fn evict(&mut self) -> Option<u32>;
 
     /// Tells the weight (entries, or bytes) that the shard may hold from now on. Shards share one budget, so it changes.
-    fn set_capacity(&mut self, capacity: u64);
+    /// A policy that takes a shard to be full whenever it has to evict needs not be told.
+    fn set_capacity(&mut self, capacity: u64) {
+        let _ = capacity;
+    }
 
     /// Bytes of memory that the policy uses now.
     fn memory(&self) -> usize;
+}
+
+/// The 31 bits by which policies know a key. They depend on all bits of `hash`, for a shard's keys have some in common.
+#[inline]
+fn key_of(hash: u64) -> u32 {
+    ((hash ^ hash >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33) as u32
 }
