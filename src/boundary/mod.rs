@@ -9,4 +9,5 @@ pub mod handle;
 pub mod log;
 pub mod operation;
 pub mod queue;
+pub mod request;
 pub mod wait;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::handle::{CursorHandle, WatchHandle};
 use crate::error::{Error, Result};
 use crate::store::Store;
-use crate::store::event::{Cursor, Event, Watch};
+use crate::store::event::Event;
 use crate::store::options::{Entry, Lifetime, ListOptions, Outcome, PutOptions, WatchOptions};
 use crate::store::record::Record;
 use crate::store::reply::Reply;
@@ -89,16 +89,12 @@ pub enum Operation<'a> {
     List(ListOptions),
     /// [`Store::cursor`].
     Cursor(ListOptions),
-    /// [`Cursor::next`].
-    CursorNext(Arc<dyn Cursor>, usize),
     /// [`Store::clear`].
     Clear,
     /// [`Store::size`].
     Size,
     /// [`Store::watch`].
     Watch(WatchOptions),
-    /// [`Watch::next`].
-    WatchNext(Arc<dyn Watch>, usize),
     /// [`Store::statistics`].
     Statistics,
     /// [`Store::ping`].
@@ -144,11 +140,9 @@ pub fn start(store: &Arc<dyn Store>, operation: Operation<'_>) -> Reply<Answer> 
         Operation::Touch(key, lifetime) => store.touch(key, lifetime).map(Answer::Found),
         Operation::List(options) => store.list(&options).map(present),
         Operation::Cursor(options) => store.cursor(&options).map(|cursor| Answer::Cursor(CursorHandle::new(cursor))),
-        Operation::CursorNext(cursor, most) => cursor.next(most).map(present),
         Operation::Clear => store.clear().map(Answer::Number),
         Operation::Size => store.size().map(Answer::Number),
         Operation::Watch(options) => store.watch(&options).map(|watch| Answer::Watch(WatchHandle::new(watch))),
-        Operation::WatchNext(watch, most) => watch.next(most).map(Answer::Events),
         Operation::Statistics => store.statistics().map(Answer::Statistics),
         Operation::Ping => store.ping().map(|()| Answer::Nothing),
     }

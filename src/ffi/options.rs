@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::pointer::{bytes, options, text};
 use crate::error::{Error, Result};
 use crate::store::options::{Lifetime, ListOptions, Projection, PutOptions, Term, WatchOptions, WatchStart};
-use crate::store::record::Metadata;
+use crate::store::record::{Metadata, pairs};
 
 /// A lifespan or max-idle without end, whatever the store's default is.
 pub const LARDER_TERM_UNLIMITED: i64 = -1;
@@ -121,7 +121,12 @@ pub(super) fn term(milliseconds: i64, name: &'static str) -> Result<Term> {
     }
 }
 
-pub(super) fn lifetime(lifespan_ms: i64, max_idle_ms: i64) -> Result<Lifetime> {
+/// A lifetime from the numbers that any boundary has.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` for negative times but -1.
+pub fn lifetime(lifespan_ms: i64, max_idle_ms: i64) -> Result<Lifetime> {
     Ok(Lifetime { lifespan: term(lifespan_ms, "lifespan_ms")?, max_idle: term(max_idle_ms, "max_idle_ms")? })
 }
 
@@ -140,13 +145,16 @@ pub(super) unsafe fn put_options(pointer: *const larder_put_options_t) -> Result
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` for negative times and for metadata that is not in its stored form.
+/// `INVALID_ARGUMENT` for negative times and for metadata that is not in its stored form, `TOO_LARGE` for too much of it.
 pub fn put_options_of(lifespan_ms: i64, max_idle_ms: i64, metadata: &[u8]) -> Result<PutOptions> {
     let mut result = PutOptions { lifetime: lifetime(lifespan_ms, max_idle_ms)?, ..PutOptions::default() };
     if !metadata.is_empty() {
-        result.metadata = Metadata::from_bytes(metadata).ok_or_else(|| {
-            Error::argument("options.metadata", "it is not in the stored form; build it with larder_metadata_append")
-        })?;
+        if Metadata::from_bytes(metadata).is_none() {
+            let text = "it is not in the stored form; build it with larder_metadata_append";
+            return Err(Error::argument("options.metadata", text));
+        }
+        // Made anew from its pairs: stored metadata is sorted, and holds each name once.
+        result.metadata = Metadata::new(pairs(metadata))?;
     }
     Ok(result)
 }

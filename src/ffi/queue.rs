@@ -140,8 +140,8 @@ pub unsafe extern "C" fn larder_queue_submit(
             for index in 0..count {
                 let request = options(if index == 0 { requests } else { element(requests, index) }, "requests")?;
                 let request = request.ok_or_else(|| Error::argument("requests", "it is null"))?;
-                let checked = request.check()?;
-                queue.0.submit(request.id, checked.kind, checked.timeout, || checked.start())?;
+                let (checked, timeout) = request.check()?;
+                queue.0.submit(request.id, checked.kind, timeout, || checked.start())?;
                 put(accepted, index + 1);
             }
             Ok(Status::OK)

@@ -13,13 +13,11 @@ use super::store::larder_store_t;
 use super::store_many::entries;
 use super::watch::{larder_watch_t, positive};
 use crate::boundary::flat::{split, split_keys};
-use crate::boundary::handle::keep_alive;
-use crate::boundary::operation::{self, Answer, Operation, OperationKind};
+use crate::boundary::operation::{Operation, OperationKind};
+use crate::boundary::request::{Request, Target};
 use crate::boundary::wait::timeout_from_ms;
 use crate::error::Result;
-use crate::store::Store;
 use crate::store::options::Condition;
-use crate::store::reply::Reply;
 
 /// Reads a record: key. Answers record; LARDER_NOT_FOUND without one.
 pub const LARDER_OPERATION_GET: u32 = 1;
@@ -115,43 +113,11 @@ pub struct larder_request_t {
     pub reserved: [u64; 4],
 }
 
-/// A checked request: it owns or borrows all it needs until it was started.
-pub(super) struct Request<'a> {
-    pub(super) kind: OperationKind,
-    pub(super) timeout: Option<Duration>,
-    target: Target<'a>,
-}
-
-enum Target<'a> {
-    Store(Arc<dyn Store>, Operation<'a>),
-    Paged(Operation<'a>),
-}
-
-impl Request<'_> {
-    pub(super) fn start(self) -> Reply<Answer> {
-        match self.target {
-            Target::Store(store, operation) => {
-                let reply = operation::start(&store, operation);
-                keep_alive(store, reply)
-            }
-            Target::Paged(Operation::CursorNext(cursor, most)) => {
-                let reply = cursor.next(most);
-                keep_alive(cursor, reply).map(|page| Answer::Records(page.into_iter().map(Some).collect()))
-            }
-            Target::Paged(Operation::WatchNext(watch, most)) => {
-                let reply = watch.next(most);
-                keep_alive(watch, reply).map(Answer::Events)
-            }
-            Target::Paged(_) => unreachable!("only these two go without a store"),
-        }
-    }
-}
-
 impl larder_request_t {
     /// # Safety
     ///
     /// All pointers are null or valid for their lengths.
-    pub(super) unsafe fn check<'a>(&self) -> Result<Request<'a>> {
+    pub(super) unsafe fn check<'a>(&self) -> Result<(Request<'a>, Option<Duration>)> {
         let kind = OperationKind::from_number(self.operation)?;
         let timeout = timeout_from_ms(self.timeout_ms)?;
         // SAFETY: by this function's contract.
@@ -159,11 +125,11 @@ impl larder_request_t {
             match kind {
                 OperationKind::CursorNext => {
                     let cursor = Arc::clone(handle(self.cursor, "cursor")?.0.cursor()?);
-                    Target::Paged(Operation::CursorNext(cursor, positive(self.most)?))
+                    Target::Cursor(cursor, positive(self.most)?)
                 }
                 OperationKind::WatchNext => {
                     let watch = Arc::clone(handle(self.watch, "watch")?.0.watch()?);
-                    Target::Paged(Operation::WatchNext(watch, positive(self.most)?))
+                    Target::Watch(watch, positive(self.most)?)
                 }
                 _ => {
                     let store = Arc::clone(handle(self.store, "store")?.0.store()?);
@@ -171,7 +137,7 @@ impl larder_request_t {
                 }
             }
         };
-        Ok(Request { kind, timeout, target })
+        Ok((Request { kind, target }, timeout))
     }
 
     /// # Safety

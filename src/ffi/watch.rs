@@ -183,7 +183,12 @@ pub unsafe extern "C" fn larder_watch_free(watch: *mut larder_watch_t) {
     });
 }
 
-pub(super) fn positive(most: usize) -> Result<usize> {
+/// How many at most: at least one.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` for 0.
+pub fn positive(most: usize) -> Result<usize> {
     if most == 0 {
         return Err(Error::argument("most", "it is 0; ask for at least one"));
     }
