@@ -174,6 +174,9 @@ impl<E: Engine> Store for MemoryStore<E> {
     }
 
     fn statistics(&self) -> Reply<Statistics> {
+        if self.engine.is_closed() {
+            return Reply::Ready(Err(super::shard::closed()));
+        }
         Reply::Ready(Ok(self.engine.statistics()))
     }
 
