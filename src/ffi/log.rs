@@ -121,8 +121,8 @@ pub unsafe extern "C" fn larder_log_next(
 /// `log` is null or live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn larder_log_close(log: *const larder_log_t) {
-    // SAFETY: by this function's contract.
     protect_or((), || {
+        // SAFETY: by this function's contract.
         if let Some(log) = unsafe { log.as_ref() } {
             log.0.close();
         }
