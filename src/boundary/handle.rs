@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::closing::Closing;
 use super::guard::Birth;
 use super::wait;
 use crate::error::{Error, Result};
 use crate::larder::Larder;
+use crate::runtime::{self, CatchPanic, Signal};
 use crate::store::Store;
 use crate::store::event::{Cursor, Watch};
 use crate::store::reply::Reply;
@@ -15,6 +17,7 @@ use crate::store::reply::Reply;
 /// An opened larder.
 pub struct LarderHandle {
     birth: Birth,
+    closing: Signal,
     larder: Arc<Larder>,
 }
 
@@ -22,6 +25,7 @@ pub struct LarderHandle {
 pub struct StoreHandle {
     birth: Birth,
     closed: AtomicBool,
+    closing: Signal,
     store: Arc<dyn Store>,
 }
 
@@ -44,7 +48,8 @@ impl LarderHandle {
     ///
     /// As [`Larder::open`].
     pub fn open(config: &str) -> Result<LarderHandle> {
-        Ok(LarderHandle { birth: Birth::now(), larder: Arc::new(Larder::open(config)?) })
+        let larder = Arc::new(Larder::open(config)?);
+        Ok(LarderHandle { birth: Birth::now(), closing: Signal::default(), larder })
     }
 
     /// The larder, in the process that opened it.
@@ -63,22 +68,32 @@ impl LarderHandle {
     ///
     /// `FORKED`, and as [`Larder::store_at`].
     pub fn store(&self, name: &str, database: Option<&str>, table: Option<&str>) -> Result<StoreHandle> {
+        let closing = Signal::default();
         let store = self.larder()?.store_at(name, database, table)?;
-        Ok(StoreHandle { birth: self.birth, closed: AtomicBool::new(false), store })
+        let store = Closing::over(store, closing.clone(), self.closing.clone());
+        Ok(StoreHandle { birth: self.birth, closed: AtomicBool::new(false), closing, store })
     }
 
-    /// Closes the larder and waits for its backends, at most `timeout`.
+    /// Closes the larder, ends what is in flight with `CLOSED`, and waits for its backends, at most `timeout`.
     ///
     /// # Errors
     ///
     /// `FORKED`, `TIMEOUT`, `WOULD_DEADLOCK`.
     pub fn close(&self, timeout: Option<Duration>) -> Result<()> {
-        wait::wait(self.larder()?.close(), timeout)
+        let larder = self.larder()?;
+        self.closing.raise();
+        wait::wait(in_background(larder.close())?, timeout)
     }
 
     /// Whether it belongs to this process, so that dropping it may take its locks.
     pub fn is_here(&self) -> bool {
         self.birth.is_here()
+    }
+}
+
+impl Drop for LarderHandle {
+    fn drop(&mut self) {
+        self.closing.raise();
     }
 }
 
@@ -97,7 +112,8 @@ impl StoreHandle {
         Ok(&self.store)
     }
 
-    /// Closes this handle; the larder's other handles on the same records stay open. Idempotent.
+    /// Closes this handle and ends what is in flight on it with `CLOSED`; the larder's other handles on the same records
+    /// stay open. Idempotent.
     ///
     /// # Errors
     ///
@@ -105,6 +121,7 @@ impl StoreHandle {
     pub fn close(&self) -> Result<()> {
         self.birth.check()?;
         self.closed.store(true, Ordering::Relaxed);
+        self.closing.raise();
         Ok(())
     }
 
@@ -156,6 +173,17 @@ impl WatchHandle {
     pub fn is_here(&self) -> bool {
         self.birth.is_here()
     }
+}
+
+/// The same reply, but its work goes on when nobody waits for it any more.
+fn in_background(reply: Reply<()>) -> Result<Reply<()>> {
+    let Reply::Pending(future) = reply else { return Ok(reply) };
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    runtime::get()?.spawn(async move {
+        // Who waited may have gone.
+        let _ = answer.send(CatchPanic(future).await);
+    });
+    Ok(Reply::pending(async move { answered.await.unwrap_or(Ok(())) }))
 }
 
 /// Drops a handle of this process; one of the parent's is leaked, because its locks may be held by threads that do not

@@ -3,6 +3,7 @@
 //! `ffi` and `jni` only translate pointers and Java objects; what a call does, how a panic, a fork or a close meets it,
 //! and how a request is queued and completed, is here, once.
 
+pub mod closing;
 pub mod flat;
 pub mod guard;
 pub mod handle;

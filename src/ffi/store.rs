@@ -20,7 +20,8 @@ pub struct larder_store_t(pub(super) StoreHandle);
 /// Up to this many bytes a value is copied while its record is pinned; a larger one is copied afterwards, by reference.
 pub(crate) const COPIED_WHILE_PINNED: usize = 4096;
 
-/// Closes this handle: each later call on it answers LARDER_CLOSED; other handles on the same records stay open.
+/// Closes this handle: each later call on it answers LARDER_CLOSED, and what is in flight on it completes so; other
+/// handles on the same records stay open.
 /// Idempotent. The handle stays valid until larder_store_free.
 /// Any thread. Does not block. Since ABI 1.
 ///

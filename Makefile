@@ -1,0 +1,95 @@
+# Larder's commands. `make` alone lists them.
+#
+# make demo and make test set up what they need themselves: .ci/tools installs missing Debian packages or names them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+TARGET ?= $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+PREFIX ?= /usr/local
+DESTDIR ?=
+# The directory tree whose files' metadata the demo caches.
+DEMO_DIRECTORY ?= /usr/share
+# Directory with access traces (*.u64.xz) for the hit ratios of make bench; see benches/README.md.
+LARDER_TRACES ?= $(wildcard $(CURDIR)/../shared/data/traces)
+# quick for a run of minutes, full for the figures of benches/README.md.
+BENCH ?= quick
+
+SHARED := $(TARGET)/release/liblarder.so
+export LARDER_LIBRARY := $(SHARED)
+export LARDER_TRACES
+
+MAVEN := mvn --batch-mode --no-transfer-progress --quiet
+C_BUILD := $(TARGET)/c
+JAVA := bindings/java
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+# --- building ---------------------------------------------------------------------------------------------------------
+
+.PHONY: build
+build: ## Build the shared and static library and the command
+	.ci/tools rust
+	cargo build --release --quiet
+
+# --- the demo ---------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: ## Cache the metadata of a directory tree from C, Go and Java, with no server
+	.ci/tools rust go java c
+	$(MAKE) --no-print-directory build
+	.ci/demo $(SHARED) $(DEMO_DIRECTORY)
+
+# --- the tests --------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: ## Set up and pass every test in all languages
+	.ci/tools rust go java c
+	$(MAKE) --no-print-directory test-rust build test-c test-go test-java test-install
+
+.PHONY: test-rust
+test-rust: ## The core: unit, contract, command and parser tests, and the model checks of what is lock-free
+	cargo test --quiet
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET)/loom cargo test --quiet --release --no-default-features --test loom
+
+.PHONY: test-c
+test-c: ## The C boundary: under ctest, gcc's sanitizers and Valgrind
+	tests/c/run $(TARGET)
+
+.PHONY: test-go
+test-go: ## The Go package, with the race detector
+	cd bindings/go && go vet ./... && go test -race ./...
+
+.PHONY: test-java
+test-java: ## The Java library
+	cd $(JAVA) && $(MAVEN) -Dstyle.color=never test
+
+.PHONY: test-install
+test-install: ## Install into an empty folder, and build programs against what is there
+	tests/install $(TARGET)
+
+# --- the rest ---------------------------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: ## Formatting and static checks of all languages
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- -D warnings
+	cd bindings/go && test -z "$$(gofmt -l .)" && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@2026.1 ./...
+
+.PHONY: bench
+bench: ## Measure Larder beside its peers, in one run
+	.ci/tools rust go java c
+	$(MAKE) --no-print-directory build
+	.ci/bench $(BENCH)
+
+.PHONY: install
+install: build ## Install library, header, packages, command, man page and completions under PREFIX
+	.ci/install $(TARGET)/release "$(DESTDIR)" "$(PREFIX)"
+
+.PHONY: clean
+clean: ## Remove what was built
+	cargo clean

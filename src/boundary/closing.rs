@@ -1,0 +1,154 @@
+//! Ends what is in flight when its handle is closed: each reply that is still to come answers `CLOSED` then.
+//!
+//! Only stores that have to wait are wrapped, so that a memory hit pays nothing for it.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::runtime::Signal;
+use crate::store::event::{Cursor, Watch};
+use crate::store::options::{Entry, Lifetime, ListOptions, Outcome, PutOptions, WatchOptions};
+use crate::store::record::Record;
+use crate::store::reply::Reply;
+use crate::store::statistics::Statistics;
+use crate::store::{Lookup, Store};
+
+/// A store whose replies end when its handle or its larder is closed.
+pub struct Closing {
+    store: Arc<dyn Store>,
+    handle: Signal,
+    larder: Signal,
+}
+
+impl Closing {
+    /// `store` as a handle has it that ends with `handle` or `larder`; the same store where no reply ever waits.
+    pub fn over(store: Arc<dyn Store>, handle: Signal, larder: Signal) -> Arc<dyn Store> {
+        if store.is_immediate() { store } else { Arc::new(Closing { store, handle, larder }) }
+    }
+
+    fn end<T: Send + 'static>(&self, reply: Reply<T>) -> Reply<T> {
+        let Reply::Pending(future) = reply else { return reply };
+        let (handle, larder) = (self.handle.clone(), self.larder.clone());
+        Reply::pending(async move {
+            tokio::select! {
+                biased;
+                result = future => result,
+                () = handle.raised() => Err(Error::closed("store")),
+                () = larder.raised() => Err(Error::closed("larder")),
+            }
+        })
+    }
+}
+
+impl Store for Closing {
+    fn kind(&self) -> &'static str {
+        self.store.kind()
+    }
+
+    fn is_immediate(&self) -> bool {
+        false
+    }
+
+    fn peek(&self, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Result<Lookup> {
+        self.store.peek(key, visit)
+    }
+
+    fn get(&self, key: &[u8]) -> Reply<Option<Record>> {
+        self.end(self.store.get(key))
+    }
+
+    fn get_many(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>> {
+        self.end(self.store.get_many(keys))
+    }
+
+    fn contains(&self, key: &[u8]) -> Reply<bool> {
+        self.end(self.store.contains(key))
+    }
+
+    fn put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Reply<Outcome> {
+        self.end(self.store.put(key, value, options))
+    }
+
+    fn put_many(&self, entries: &[Entry<'_>]) -> Reply<Vec<Result<Outcome>>> {
+        self.end(self.store.put_many(entries))
+    }
+
+    fn remove(&self, key: &[u8], revision: Option<u64>) -> Reply<Outcome> {
+        self.end(self.store.remove(key, revision))
+    }
+
+    fn remove_many(&self, keys: &[&[u8]]) -> Reply<u64> {
+        self.end(self.store.remove_many(keys))
+    }
+
+    fn touch(&self, key: &[u8], lifetime: Lifetime) -> Reply<bool> {
+        self.end(self.store.touch(key, lifetime))
+    }
+
+    fn list(&self, options: &ListOptions) -> Reply<Vec<Record>> {
+        self.end(self.store.list(options))
+    }
+
+    fn cursor(&self, options: &ListOptions) -> Reply<Box<dyn Cursor>> {
+        self.end(self.store.cursor(options))
+    }
+
+    fn clear(&self) -> Reply<u64> {
+        self.end(self.store.clear())
+    }
+
+    fn size(&self) -> Reply<u64> {
+        self.end(self.store.size())
+    }
+
+    fn watch(&self, options: &WatchOptions) -> Reply<Arc<dyn Watch>> {
+        self.end(self.store.watch(options))
+    }
+
+    fn statistics(&self) -> Reply<Statistics> {
+        self.end(self.store.statistics())
+    }
+
+    fn ping(&self) -> Reply<()> {
+        self.end(self.store.ping())
+    }
+
+    fn describe(&self) -> serde_json::Value {
+        self.store.describe()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::boundary::handle::LarderHandle;
+    use crate::boundary::wait::wait;
+    use crate::error::Status;
+    use std::time::Duration;
+
+    fn blocked_get(close: impl FnOnce(&LarderHandle, &crate::boundary::handle::StoreHandle)) -> Status {
+        let larder = LarderHandle::open("fault://").expect("a larder");
+        let handle = larder.store("default", None, None).expect("a store");
+        let store = handle.store().expect("open").clone();
+        let waiting = std::thread::spawn(move || wait(store.get(b"never:"), Some(Duration::from_secs(60))));
+        std::thread::sleep(Duration::from_millis(20));
+        close(&larder, &handle);
+        waiting.join().expect("no panic").expect_err("it never answers").status()
+    }
+
+    #[test]
+    fn a_call_in_flight_ends_when_its_handle_or_its_larder_is_closed() {
+        let by_store = blocked_get(|_, store| store.close().expect("here"));
+        let by_larder = blocked_get(|larder, _| larder.close(None).expect("here"));
+        assert_eq!((by_store, by_larder), (Status::CLOSED, Status::CLOSED));
+    }
+
+    #[test]
+    fn a_larder_that_is_freed_ends_what_is_in_flight() {
+        let larder = LarderHandle::open("fault://").expect("a larder");
+        let handle = larder.store("default", None, None).expect("a store");
+        let reply = handle.store().expect("open").get(b"never:");
+        drop(larder);
+        let error = wait(reply, Some(Duration::from_secs(60))).expect_err("it never answers");
+        assert_eq!(error.status(), Status::CLOSED);
+    }
+}
