@@ -5,23 +5,41 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::watcher::Watcher;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::options::{Condition, Lifetime, Outcome, WatchOptions};
 use crate::store::record::Record;
 use crate::store::statistics::Statistics;
+
+/// What a look came to. Not a `Result`: on the way of every get, the size of an error costs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The record was shown.
+    Hit,
+    /// There is none.
+    Miss,
+    /// The engine was closed.
+    Closed,
+}
+
+/// The answer of an engine that was closed.
+pub(super) fn closed() -> Error {
+    Error::closed("store")
+}
 
 /// Records of many tables, by table number and key, within one bound.
 ///
 /// All methods may be called from any thread at any time; those with a `Result` answer `CLOSED` after
 /// [`Engine::close`], the others answer as an empty engine does.
 pub(super) trait Engine: Send + Sync + 'static {
-    /// Shows the record under `key` and counts a hit or a miss; whether there was one.
-    fn peek(&self, table: u32, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Result<bool>;
+    /// Shows the record under `key` and counts a hit or a miss.
+    fn peek(&self, table: u32, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Look;
 
     /// As [`Engine::peek`] for many keys, by the place of each key.
     fn peek_many(&self, table: u32, keys: &[&[u8]], visit: &mut dyn FnMut(usize, &Record)) -> Result<()> {
         for (place, key) in keys.iter().enumerate() {
-            self.peek(table, key, &mut |record| visit(place, record))?;
+            if self.peek(table, key, &mut |record| visit(place, record)) == Look::Closed {
+                return Err(closed());
+            }
         }
         Ok(())
     }

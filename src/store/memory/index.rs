@@ -24,7 +24,7 @@ const LEVEL_BITS: u32 = 18;
 #[repr(C, align(64))]
 struct Bucket {
     slots: [u32; WIDTH],
-    /// Twelve tags, 0 for none; the last four bytes are not tags but pad the comparison to 16 bytes.
+    /// Twelve tags, 0 for none.
     tags: [u8; WIDTH],
     link: u32,
 }
@@ -32,15 +32,30 @@ struct Bucket {
 const EMPTY: Bucket = Bucket { slots: [0; WIDTH], tags: [0; WIDTH], link: NO_LINK };
 
 impl Bucket {
+    /// The places, as bits, whose tag is `tag`.
     #[inline]
+    #[cfg(target_arch = "x86_64")]
     fn matching(&self, tag: u8) -> u32 {
-        let mut padded = [0; 16];
-        padded[..WIDTH].copy_from_slice(&self.tags);
+        use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
+        let offset = std::mem::offset_of!(Bucket, tags);
+        // SAFETY: SSE2 is part of every x86-64; the 16 bytes from `tags` on are the tags and the link, all within the
+        // bucket that the pointer is derived from.
+        let found = unsafe {
+            let tags = std::ptr::from_ref(self).byte_add(offset).cast::<__m128i>();
+            _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(tags), _mm_set1_epi8(tag.cast_signed())))
+        };
+        found.cast_unsigned() & ALL
+    }
+
+    /// The places, as bits, whose tag is `tag`.
+    #[inline]
+    #[cfg(not(target_arch = "x86_64"))]
+    fn matching(&self, tag: u8) -> u32 {
         let mut found = 0;
-        for (place, known) in padded.iter().enumerate() {
+        for (place, known) in self.tags.iter().enumerate() {
             found |= u32::from(*known == tag) << place;
         }
-        found & ALL
+        found
     }
 }
 
@@ -116,7 +131,7 @@ impl Index {
         loop {
             let mut found = bucket.matching(tag);
             while found != 0 {
-                let slot = bucket.slots[found.trailing_zeros() as usize % WIDTH];
+                let slot = bucket.slots[found.trailing_zeros() as usize];
                 if is(slot) {
                     return Some(slot);
                 }
@@ -165,7 +180,7 @@ impl Index {
             let bucket = self.bucket_mut(place);
             let mut found = bucket.matching(tag);
             while found != 0 {
-                let at = found.trailing_zeros() as usize % WIDTH;
+                let at = found.trailing_zeros() as usize;
                 if bucket.slots[at] == slot {
                     bucket.tags[at] = 0;
                     self.entries -= 1;
@@ -212,7 +227,7 @@ impl Index {
             let bucket = self.bucket_mut(place);
             let empty = bucket.matching(0);
             if empty != 0 {
-                let at = empty.trailing_zeros() as usize % WIDTH;
+                let at = empty.trailing_zeros() as usize;
                 bucket.slots[at] = slot;
                 bucket.tags[at] = tag(hash);
                 return;

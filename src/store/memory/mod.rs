@@ -20,11 +20,11 @@ mod cursor;
 mod engine;
 mod hash;
 mod index;
+mod lock;
 pub mod policy;
 mod shard;
 mod sharded;
 mod slab;
-mod stand_in;
 mod store;
 mod sweeper;
 mod tables;
@@ -36,7 +36,7 @@ use std::time::Duration;
 
 pub use backend::MemoryBackend;
 pub use budget::ENTRY_OVERHEAD;
-pub use stand_in::PolicyKind;
+pub use policy::PolicyKind;
 pub use store::MemoryStore;
 
 use crate::clock;

@@ -3,19 +3,18 @@
 //! Invariant, whenever the lock is free: slab, index, policy and counts know the same slots; the credit of every record
 //! here has been taken from the budget.
 
-use std::sync::atomic::{AtomicU32, AtomicU64};
-
-use parking_lot::RwLock;
+use std::sync::atomic::AtomicU32;
 
 use super::blocks;
 use super::budget::{Budget, Cost, Credit, ENTRY_OVERHEAD};
+use super::engine::{Look, closed};
 use super::hash::Hasher;
 use super::index::Index;
-use super::policy::Policy;
+use super::lock::Lock;
+use super::policy::{AnyPolicy, Policy};
 use super::slab::{self, Slab};
-use super::stand_in::AnyPolicy;
 use super::watcher::Watchers;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::event::EventKind;
 use crate::store::options::{Condition, Outcome};
 use crate::store::record::Record;
@@ -78,16 +77,16 @@ pub(super) enum Step {
 /// A shard and what is counted beside its lock.
 #[repr(align(128))]
 pub(super) struct Shard {
-    pub(super) core: RwLock<Core>,
-    pub(super) hits: AtomicU64,
-    pub(super) misses: AtomicU64,
+    pub(super) core: Lock<Core>,
     /// No coarse deadline here comes before this one.
     pub(super) earliest: AtomicU32,
 }
 
-/// Counts that change under the exclusive lock.
+/// What is counted under the lock.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counts {
+    pub(super) hits: u64,
+    pub(super) misses: u64,
     pub(super) puts: u64,
     pub(super) removals: u64,
     pub(super) evictions: u64,
@@ -103,7 +102,6 @@ pub(super) struct Core {
     pub(super) policy: Option<AnyPolicy>,
     number: usize,
     weighs_bytes: bool,
-    capacity: u64,
     revision: u64,
     /// Records held, by table number.
     tables: Vec<u32>,
@@ -112,22 +110,20 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// An empty shard of that number; `capacity` is its share of the bound, in entries, or in bytes if it `weighs_bytes`.
+    /// An empty shard of that number, made for as many entries as are expected.
     pub(super) fn new(
         number: usize,
         epoch: u64,
         expected: Option<u64>,
         weighs_bytes: bool,
-        policy: Option<(AnyPolicy, u64)>,
+        policy: Option<AnyPolicy>,
     ) -> Core {
-        let capacity = policy.as_ref().map_or(0, |(_, capacity)| *capacity);
         Core {
             index: Index::new(expected),
             slab: Slab::new(epoch),
-            policy: policy.map(|(policy, _)| policy),
+            policy,
             number,
             weighs_bytes,
-            capacity,
             revision: 0,
             tables: Vec::new(),
             counts: Counts::default(),
@@ -141,13 +137,35 @@ impl Core {
         let mut found = None;
         self.index.find(hash, |slot| {
             let Some(record) = self.slab.get(slot) else { return false };
-            let same = record.table() == table && record.key() == key;
+            record.prefetch();
+            let same = record.table() == table && is_same(record.key(), key);
             if same {
                 found = Some((slot, record));
             }
             same
         });
         found
+    }
+
+    /// Shows the record under a key, and counts the read.
+    #[inline]
+    pub(super) fn peek(&mut self, hash: u64, table: u32, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Look {
+        if let Some((slot, record)) = self.find(hash, table, key)
+            && !record.is_expired()
+        {
+            record.note_access();
+            if let Some(policy) = &self.policy {
+                policy.on_hit(slot, hash);
+            }
+            visit(record);
+            self.counts.hits += 1;
+            return Look::Hit;
+        }
+        if let Some(policy) = &self.policy {
+            policy.on_miss(hash);
+        }
+        self.counts.misses += 1;
+        Look::Miss
     }
 
     /// Writes, if the condition holds and there is room or room can be made here.
@@ -179,6 +197,7 @@ impl Core {
         }
         if let Some((slot, _, size)) = present {
             self.slab.reserve_deadline(slot, write.record.deadline())?;
+            self.reserve_policy(slot, &write.record)?;
             let need = write.record.size().saturating_sub(size) as u64;
             if need != 0 && !self.make_room(Cost { entries: 0, bytes: need }, Some(slot), site, credit, discard) {
                 return Ok(Step::Full(write));
@@ -201,7 +220,6 @@ impl Core {
 
     /// Makes credit of a record that the policy gives up; `None` when there is none but `except`.
     pub(super) fn evict(&mut self, except: Option<u32>, site: &Site, discard: &mut Discard) -> Option<Cost> {
-        self.adapt_capacity();
         let weighs_bytes = self.weighs_bytes;
         let policy = self.policy.as_mut()?;
         let mut slot = policy.evict()?;
@@ -392,7 +410,14 @@ impl Core {
             blocks::try_push(&mut self.tables, 0)?;
         }
         self.index.reserve()?;
-        self.slab.reserve(record.deadline())
+        let slot = self.slab.reserve(record.deadline())?;
+        self.reserve_policy(slot, record)?;
+        Ok(slot)
+    }
+
+    fn reserve_policy(&mut self, slot: u32, record: &Record) -> Result<()> {
+        let weight = weight(record, self.weighs_bytes);
+        self.policy.as_mut().map_or(Ok(()), |policy| policy.reserve(slot, weight))
     }
 
     fn insert(&mut self, slot: u32, write: Write, site: &Site) -> Outcome {
@@ -433,28 +458,23 @@ impl Core {
         discard.push(old);
         Outcome::Done { revision }
     }
+}
 
-    /// Tells the policy how much the shard holds by now, when that has moved far from what it believes.
-    fn adapt_capacity(&mut self) {
-        let held = if self.weighs_bytes { self.counts.bytes } else { self.slab.len() as u64 };
-        if held.abs_diff(self.capacity) <= self.capacity / 16 {
-            return;
-        }
-        self.capacity = held.max(1);
-        if let Some(policy) = &mut self.policy {
-            policy.set_capacity(self.capacity);
-        }
+/// Whether two keys are the same; without a call for those of 8 to 16 bytes.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match (a.len(), a.first_chunk::<8>(), a.last_chunk::<8>(), b.first_chunk::<8>(), b.last_chunk::<8>()) {
+        (8..=16, Some(a_first), Some(a_last), Some(b_first), Some(b_last)) => a_first == b_first && a_last == b_last,
+        _ => a == b,
     }
 }
 
 /// What a policy counts a record as.
 fn weight(record: &Record, weighs_bytes: bool) -> u32 {
     if weighs_bytes { u32::try_from(record.size()).unwrap_or(u32::MAX) } else { 1 }
-}
-
-/// The answer of a store that was closed.
-pub(super) fn closed() -> Error {
-    Error::closed("store")
 }
 
 /// The coarse deadline of a shard without any.

@@ -3,19 +3,19 @@
 //! A get takes one shared lock, one line of the index, one of the slab and the record. A put builds its record before it
 //! takes the lock, swaps a pointer under it and frees what it replaced after it.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::blocks;
 use super::budget::{Budget, Cost, Credit};
-use super::engine::Engine;
+use super::engine::{Engine, Look, closed};
 use super::hash::Hasher;
-use super::policy::Policy;
-use super::shard::{Core, Discard, NO_DEADLINE, SLOTS_PER_HOLD, Shard, Site, Step, Write, WriteKind, closed};
-use super::stand_in::PolicyKind;
+use super::lock::Lock;
+use super::policy::PolicyKind;
+use super::shard::{Core, Discard, NO_DEADLINE, SLOTS_PER_HOLD, Shard, Site, Step, Write, WriteKind};
 use super::sweeper::{self, Sweep};
 use super::watcher::{Watcher, Watchers};
 use crate::clock;
@@ -81,12 +81,11 @@ impl Sharded {
         let share = |bound: u64| bound.div_ceil(count as u64);
         let weighs_bytes = plan.max_entries.is_none();
         let capacity = plan.max_entries.or(plan.max_bytes).map(share);
+        let mut policies = capacity.map_or(Vec::new(), |capacity| plan.policy.build_all(capacity, count)).into_iter();
         let make = |number| {
-            let policy = capacity.map(|capacity| (plan.policy.build(capacity), capacity));
+            let policy = policies.next();
             Shard {
-                core: RwLock::new(Core::new(number, epoch, plan.max_entries.map(share), weighs_bytes, policy)),
-                hits: AtomicU64::new(0),
-                misses: AtomicU64::new(0),
+                core: Lock::new(Core::new(number, epoch, plan.max_entries.map(share), weighs_bytes, policy)),
                 earliest: AtomicU32::new(NO_DEADLINE),
             }
         };
@@ -123,25 +122,8 @@ impl Sharded {
     }
 
     #[inline]
-    fn peek_hashed(&self, hash: u64, table: u32, key: &[u8], visit: &mut dyn FnMut(&Record)) -> bool {
-        let shard = self.shard(hash);
-        let core = shard.core.read();
-        if let Some((slot, record)) = core.find(hash, table, key)
-            && !record.is_expired()
-        {
-            record.note_access();
-            if let Some(policy) = &core.policy {
-                policy.on_hit(slot, hash);
-            }
-            shard.hits.fetch_add(1, Ordering::Relaxed);
-            visit(record);
-            return true;
-        }
-        if let Some(policy) = &core.policy {
-            policy.on_miss(hash);
-        }
-        shard.misses.fetch_add(1, Ordering::Relaxed);
-        false
+    fn peek_hashed(&self, hash: u64, table: u32, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Look {
+        self.shard(hash).core.lock().peek(hash, table, key, visit)
     }
 
     fn write(&self, record: Record, condition: Condition, kind: WriteKind) -> Result<Outcome> {
@@ -166,7 +148,7 @@ impl Sharded {
         let shard = self.shard(write.hash);
         let deadline = write.record.deadline();
         let mut discard = Discard::default();
-        let mut core = shard.core.write();
+        let mut core = shard.core.lock();
         let step = core.write(write, &self.site, credit, &mut discard);
         if deadline != clock::NEVER {
             shard.note_deadline(core.slab.tick(deadline));
@@ -196,7 +178,7 @@ impl Sharded {
                 continue;
             }
             let mut discard = Discard::default();
-            let mut core = self.shards[number].core.write();
+            let mut core = self.shards[number].core.lock();
             if let Some(earned) = core.evict(None, &self.site, &mut discard) {
                 credit.earn(earned);
                 return;
@@ -217,7 +199,7 @@ impl Sharded {
 
     fn touch_in_place(&self, hash: u64, table: u32, key: &[u8], lifespan: Term) -> Result<bool> {
         let shard = self.shard(hash);
-        let mut core = shard.core.write();
+        let mut core = shard.core.lock();
         if core.closed {
             return Err(closed());
         }
@@ -245,7 +227,7 @@ impl Sharded {
         let mut count = 0;
         let mut chunk = 0;
         loop {
-            let core = shard.core.read();
+            let core = shard.core.lock();
             // One tick further than what has surely passed, for records that expired within the present tick.
             let passed = core.slab.passed(now) + 1;
             let Some(due) = core.slab.due_chunk(chunk, passed) else { return count };
@@ -261,7 +243,7 @@ impl Sharded {
         while let Some(slot) = next {
             let mut credit = Credit::new(&self.site.budget);
             let mut discard = Discard::default();
-            let mut core = shard.core.write();
+            let mut core = shard.core.lock();
             if core.closed {
                 return Err(closed());
             }
@@ -280,7 +262,7 @@ impl Sharded {
         while let Some(chunk) = next {
             let mut credit = Credit::new(&self.site.budget);
             let mut discard = Discard::default();
-            let mut core = shard.core.write();
+            let mut core = shard.core.lock();
             next = core.sweep(chunk, now, &self.site, &mut credit, &mut discard);
             if next.is_none() {
                 shard.earliest.store(core.slab.earliest(), Ordering::Relaxed);
@@ -300,9 +282,11 @@ impl Shard {
 
 impl Engine for Sharded {
     #[inline]
-    fn peek(&self, table: u32, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Result<bool> {
-        self.check_open()?;
-        Ok(self.peek_hashed(self.site.hasher.hash(table, key), table, key, visit))
+    fn peek(&self, table: u32, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Look {
+        if self.closed.load(Ordering::Relaxed) {
+            return Look::Closed;
+        }
+        self.peek_hashed(self.site.hasher.hash(table, key), table, key, visit)
     }
 
     fn peek_many(&self, table: u32, keys: &[&[u8]], visit: &mut dyn FnMut(usize, &Record)) -> Result<()> {
@@ -322,7 +306,7 @@ impl Engine for Sharded {
     fn find(&self, table: u32, key: &[u8]) -> Result<Option<Record>> {
         self.check_open()?;
         let hash = self.site.hasher.hash(table, key);
-        let core = self.shard(hash).core.read();
+        let core = self.shard(hash).core.lock();
         let found = core.find(hash, table, key).map(|(_, record)| record);
         Ok(found.filter(|record| !record.is_expired()).cloned())
     }
@@ -336,7 +320,7 @@ impl Engine for Sharded {
         let hash = self.site.hasher.hash(table, key);
         let mut credit = Credit::new(&self.site.budget);
         let mut discard = Discard::default();
-        let mut core = self.shard(hash).core.write();
+        let mut core = self.shard(hash).core.lock();
         core.remove((hash, table, key), revision, &self.site, &mut credit, &mut discard)
     }
 
@@ -375,7 +359,7 @@ impl Engine for Sharded {
             loop {
                 // Memory is taken before the lock.
                 found.try_reserve(SLOTS_PER_HOLD as usize).map_err(|_| blocks::no_memory(found.len() * 16))?;
-                let core = shard.core.read();
+                let core = shard.core.lock();
                 let next = slot + SLOTS_PER_HOLD;
                 if core.table_length(table) == 0 {
                     break;
@@ -406,7 +390,7 @@ impl Engine for Sharded {
         let mut size = 0;
         for shard in &self.shards {
             let expired = self.expired(shard, table);
-            size += shard.core.read().table_length(table).saturating_sub(expired);
+            size += shard.core.lock().table_length(table).saturating_sub(expired);
         }
         Ok(size)
     }
@@ -428,7 +412,7 @@ impl Engine for Sharded {
     fn tell_existing(&self, watcher: &Watcher) -> bool {
         let Some((mut number, told)) = watcher.telling() else { return false };
         let Some(shard) = self.shards.get(*number) else { return false };
-        let core = shard.core.read();
+        let core = shard.core.lock();
         let from = told[*number].load(Ordering::Relaxed);
         let next = from.saturating_add(SLOTS_PER_HOLD);
         for (_, record) in core.slab.occupied(from, next) {
@@ -456,15 +440,15 @@ impl Engine for Sharded {
         let mut sum = Statistics::default();
         let mut length = 0;
         for shard in &self.shards {
-            let core = shard.core.read();
+            let core = shard.core.lock();
             sum.puts += core.counts.puts;
             sum.removals += core.counts.removals;
             sum.evictions += core.counts.evictions;
             sum.expirations += core.counts.expirations;
             sum.bytes += core.counts.bytes;
             length += core.slab.len() as u64;
-            sum.hits += shard.hits.load(Ordering::Relaxed);
-            sum.misses += shard.misses.load(Ordering::Relaxed);
+            sum.hits += core.counts.hits;
+            sum.misses += core.counts.misses;
         }
         // The shards are read one after another, so a record that room was moved for between two could count twice; the
         // budget is one number.
@@ -484,7 +468,7 @@ impl Engine for Sharded {
         self.site.watchers.close();
         for shard in &self.shards {
             let mut credit = Credit::new(&self.site.budget);
-            let mut core = shard.core.write();
+            let mut core = shard.core.lock();
             if core.closed {
                 continue;
             }
@@ -497,7 +481,7 @@ impl Engine for Sharded {
     }
 
     fn describe(&self) -> Value {
-        let memory: usize = self.shards.iter().map(|shard| shard.core.read().memory()).sum();
+        let memory: usize = self.shards.iter().map(|shard| shard.core.lock().memory()).sum();
         let policy = self.site.budget.is_bounded().then(|| self.plan.policy.name());
         json!({
             "engine": "larder",
@@ -515,12 +499,12 @@ impl Sweep for Sharded {
         let mut next = clock::NEVER;
         for shard in &self.shards {
             let (passed, earliest) = {
-                let core = shard.core.read();
+                let core = shard.core.lock();
                 (core.slab.passed(now), core.slab.time_of(shard.earliest.load(Ordering::Relaxed)))
             };
             if shard.earliest.load(Ordering::Relaxed) <= passed {
                 self.sweep_shard(shard, now);
-                let core = shard.core.read();
+                let core = shard.core.lock();
                 next = next.min(core.slab.time_of(shard.earliest.load(Ordering::Relaxed)));
             } else {
                 next = next.min(earliest);

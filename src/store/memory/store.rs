@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::cursor::MemoryCursor;
-use super::engine::Engine;
+use super::engine::{Engine, Look, closed};
 use super::watcher::MemoryWatch;
 use crate::error::Result;
 use crate::store::event::{Cursor, Watch};
@@ -56,8 +56,10 @@ impl<E: Engine> MemoryStore<E> {
 
     fn look(&self, key: &[u8]) -> Result<Option<Record>> {
         let mut found = None;
-        self.engine.peek(self.table, key, &mut |record| found = Some(record.clone()))?;
-        Ok(found)
+        match self.engine.peek(self.table, key, &mut |record| found = Some(record.clone())) {
+            Look::Closed => Err(closed()),
+            _ => Ok(found),
+        }
     }
 
     fn look_at_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Record>>> {
@@ -105,8 +107,11 @@ impl<E: Engine> Store for MemoryStore<E> {
     }
 
     fn peek(&self, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Result<Lookup> {
-        let found = self.engine.peek(self.table, key, visit)?;
-        Ok(if found { Lookup::Hit } else { Lookup::Miss })
+        match self.engine.peek(self.table, key, visit) {
+            Look::Hit => Ok(Lookup::Hit),
+            Look::Miss => Ok(Lookup::Miss),
+            Look::Closed => Err(closed()),
+        }
     }
 
     fn get(&self, key: &[u8]) -> Reply<Option<Record>> {
@@ -127,7 +132,7 @@ impl<E: Engine> Store for MemoryStore<E> {
 
     fn put_many(&self, entries: &[Entry<'_>]) -> Reply<Vec<Result<Outcome>>> {
         if self.engine.is_closed() {
-            return Reply::Ready(Err(super::shard::closed()));
+            return Reply::Ready(Err(closed()));
         }
         let write = |entry: &Entry<'_>| self.write(entry.key, entry.value, &entry.options);
         Reply::Ready(Ok(entries.iter().map(write).collect()))
@@ -175,14 +180,14 @@ impl<E: Engine> Store for MemoryStore<E> {
 
     fn statistics(&self) -> Reply<Statistics> {
         if self.engine.is_closed() {
-            return Reply::Ready(Err(super::shard::closed()));
+            return Reply::Ready(Err(closed()));
         }
         Reply::Ready(Ok(self.engine.statistics()))
     }
 
     fn ping(&self) -> Reply<()> {
         if self.engine.is_closed() {
-            return Reply::Ready(Err(super::shard::closed()));
+            return Reply::Ready(Err(closed()));
         }
         Reply::Ready(Ok(()))
     }
