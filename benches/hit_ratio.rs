@@ -1,8 +1,9 @@
 //! Hit ratios on recorded requests: Belady's optimum, LRU, each policy of the memory store, moka and quick_cache.
 //!
-//! `LARDER_TRACES` names a directory of `<trace>.u64.xz` files: ids of eight bytes, little-endian, one for each request.
-//! A request is a get, and on a miss a put. `LARDER_SHARDS` (1 by default) spreads the policies' entries over as many
-//! shards, each with its part of the room. One table of all is printed, in per cent; traces that are not there are left out.
+//! `LARDER_TRACES` names a directory of `<trace>.u64.xz` files: ids of eight bytes, little-endian, one for each
+//! request. A request is a get, and on a miss a put. `LARDER_SHARDS` (1 by default) spreads the policies' entries over
+//! as many shards, each with its part of the room. One table of all is printed, in per cent; traces that are not there
+//! are left out.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;

@@ -18,7 +18,7 @@ impl Fixed {
 
     /// W-TinyLFU with the window of 1 % that its authors propose.
     pub(super) fn tiny_lfu() -> Fixed {
-        Fixed { segments: Segments::new(Memory::Ghosts), regime: Regime { window_percent: 1, lead: 0 } }
+        Fixed { segments: Segments::new(Memory::Ghosts), regime: Regime { window_percent: 1, lead: 1 } }
     }
 }
 

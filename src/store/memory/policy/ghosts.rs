@@ -1,9 +1,9 @@
 //! How often keys were used that are no longer held.
 //!
-//! The same that a frequency sketch tells, but about the keys that were evicted last rather than about all: a held entry
-//! counts for itself. A ghost is two bytes (a fingerprint, a frequency and its epoch) in a bucket of eight, which is a
-//! queue by age from which the least frequent falls out first. Two keys of equal fingerprint in one bucket (one lookup
-//! in a hundred) share their frequency, which costs a wrong guess and nothing else.
+//! The same that a frequency sketch tells, but about the keys that were evicted last rather than about all: a held
+//! entry counts for itself. A ghost is two bytes (a fingerprint, a frequency and its epoch) in a bucket of eight, which
+//! is a queue by age from which the least frequent falls out first. Two keys of equal fingerprint in one bucket (one
+//! lookup in a hundred) share their frequency, which costs a wrong guess and nothing else.
 //!
 //! Buckets are found by linear hashing (Litwin, VLDB 1980), so the table grows and shrinks by a small chunk at a time.
 //! No ghost is moved then: those that would have to be are not found again, and age.

@@ -42,6 +42,7 @@ impl PolicyKind {
 
     /// A policy for a store of one shard, which holds up to `capacity` (entries, or bytes).
     pub fn build(self, capacity: u64) -> AnyPolicy {
+        // Whatever a shard holds when it first evicts is what it holds, so none of them has to know beforehand.
         let _ = capacity;
         match self {
             PolicyKind::Adaptive => AnyPolicy::Adaptive(Adaptive::learner()),
@@ -51,7 +52,7 @@ impl PolicyKind {
     }
 
     /// Policies for the `count` shards of one store, each of which holds up to `capacity`. They learn together, in the
-    /// memory that one of them takes: about 24 KiB for all.
+    /// memory that one of them takes: about 26 KiB for all.
     pub fn build_all(self, capacity: u64, count: usize) -> Vec<AnyPolicy> {
         let mut policies = Vec::with_capacity(count);
         for _ in 0..count {

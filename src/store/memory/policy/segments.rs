@@ -1,10 +1,10 @@
 //! A small window for new entries before a main segment for proven ones, both swept by a clock hand.
 //!
 //! W-TinyLFU (Einziger, Eytan, Friedman and Manes, "Adaptive Software Cache Management", Middleware 2018) with queues
-//! that are put in order when something has to go rather than on each hit, as S3-FIFO and CLOCK do: a hit sets a few bits of its
-//! slot's byte. The oldest of the window that was not referenced meets the oldest of the main segment that was not, and the more
-//! frequent of the two stays. How large the window is and how much more frequent the newcomer must be is a
-//! [`Regime`], which may change between any two evictions.
+//! that are put in order when something has to go rather than on each hit, as S3-FIFO and CLOCK do: a hit sets a few
+//! bits of its slot's byte. The oldest of the window that was not referenced meets the oldest of the main segment that
+//! was not, and the more frequent of the two stays. How large the window is and how much more frequent the newcomer
+//! must be is a [`Regime`], which may change between any two evictions.
 //!
 //! Every entry is in exactly one of the two queues. Sizes are weights: the window has its share of what is held.
 
@@ -24,6 +24,10 @@ const LEAST_ENTRIES: usize = 64;
 
 /// Entries in the window, at least, so that the newest one is not the next to go.
 const LEAST_WINDOW: usize = 2;
+
+/// A rival that is ahead of a newcomer by more uses than these is not the weakest of the main segment: the next
+/// newcomer meets another one. Or else a single dead favourite would bar the way until its frequency has aged.
+const FAR_AHEAD: u8 = 3;
 
 /// How to choose between new and proven entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +153,7 @@ impl Segments {
         let victim = match (self.newcomer(regime), self.stalest()) {
             (Some(newcomer), Some(rival)) => self.loser(newcomer, rival, regime.lead),
             (Some(only), None) | (None, Some(only)) => only,
-            (None, None) => self.window.oldest()?,
+            (None, None) => return None,
         };
         let key = self.slots.key(victim);
         self.retire(victim);
@@ -164,22 +168,17 @@ impl Segments {
     /// The entry that has to leave the window; `None` if none has to. What the main segment has room for goes there.
     fn newcomer(&mut self, regime: Regime) -> Option<u32> {
         let held = self.window.weight() + self.main.weight();
-        let share = (u128::from(held) * u128::from(regime.window_percent) / 100) as u64;
+        let share = held.saturating_mul(u64::from(regime.window_percent)) / 100;
         for _ in 0..STEPS {
             let slot = self.window.oldest()?;
-            if self.main.len() != 0 && (self.window.len() < LEAST_WINDOW || self.window.weight() < share) {
+            let is_within = self.window.len() < LEAST_WINDOW || self.window.weight() < share;
+            if is_within && self.main.len() != 0 {
                 return None;
             }
-            if self.window.len() > 1 && slot == self.newest {
-                self.window.remove(&mut self.slots, slot);
-                self.window.push(&mut self.slots, slot);
-                continue;
-            }
             let uses = self.slots.uses(slot, self.epoch);
-            if uses.is_referenced() && self.window.len() > 1 {
-                self.window.remove(&mut self.slots, slot);
+            if self.window.len() > 1 && (uses.is_referenced() || slot == self.newest) {
                 self.slots.set_uses(slot, uses.unreferenced());
-                self.window.push(&mut self.slots, slot);
+                self.window.rotate(&mut self.slots);
                 continue;
             }
             let rest = self.window.weight() - u64::from(self.slots.weight(slot));
@@ -188,8 +187,13 @@ impl Segments {
             }
             self.promote(slot);
         }
-        let slot = self.window.oldest().filter(|_| self.main.len() == 0)?;
-        Some(if slot == self.newest { self.after(slot) } else { slot })
+        if self.main.len() != 0 {
+            return None;
+        }
+        if self.window.oldest() == Some(self.newest) {
+            self.window.rotate(&mut self.slots);
+        }
+        self.window.oldest()
     }
 
     /// The entry of the main segment that would go.
@@ -200,20 +204,24 @@ impl Segments {
             if !uses.is_referenced() {
                 return Some(slot);
             }
-            self.main.remove(&mut self.slots, slot);
             self.slots.set_uses(slot, uses.dereferenced());
-            self.main.push(&mut self.slots, slot);
+            self.main.rotate(&mut self.slots);
         }
         self.main.oldest()
     }
 
+    /// Which of the two goes. The other is in the main segment then.
     fn loser(&mut self, newcomer: u32, rival: u32, lead: u8) -> u32 {
         let frequency = |slot| self.slots.uses(slot, self.epoch).frequency();
-        if frequency(newcomer) <= frequency(rival) + lead {
-            return newcomer;
+        let (ours, theirs) = (frequency(newcomer), frequency(rival));
+        if ours > theirs + lead {
+            self.promote(newcomer);
+            return rival;
         }
-        self.promote(newcomer);
-        rival
+        if theirs > ours + FAR_AHEAD {
+            self.main.rotate(&mut self.slots);
+        }
+        newcomer
     }
 
     fn promote(&mut self, slot: u32) {
@@ -233,13 +241,6 @@ impl Segments {
         if self.newest == slot {
             self.newest = NONE;
         }
-    }
-
-    /// The window's next oldest after its oldest, which the newest entry is.
-    fn after(&mut self, slot: u32) -> u32 {
-        self.window.remove(&mut self.slots, slot);
-        self.window.push(&mut self.slots, slot);
-        self.window.oldest().unwrap_or(slot)
     }
 
     fn have(&mut self, slot: u32, weight: u32) {

@@ -233,6 +233,14 @@ impl Queue {
         self.weight -= u64::from(slots.weight(slot));
     }
 
+    /// Moves the oldest entry to the head.
+    pub(super) fn rotate(&mut self, slots: &mut Slots) {
+        if let Some(slot) = self.oldest() {
+            self.remove(slots, slot);
+            self.push(slots, slot);
+        }
+    }
+
     /// Notes that `slot`, which is in this queue, weighs `weight` from now on.
     pub(super) fn reweigh(&mut self, slots: &mut Slots, slot: u32, weight: u32) {
         self.weight -= u64::from(slots.weight(slot));

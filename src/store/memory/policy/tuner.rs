@@ -1,6 +1,6 @@
 //! Finds the regime that suits the requests, by trying each on a sample of them.
 //!
-//! Shadows of all regimes see the same few keys, about a hundred to 256 at a time, so a small lead of one over another
+//! The shadows of all regimes see the same keys, 64 to 256 at a time, so a small lead of one over another
 //! is no accident of the sample. The caches in miniature are as large as the part of the sample that the true
 //! cache holds: an unlucky sample, with more or fewer keys than its due, is so corrected.
 
@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use super::segments::Regime;
 use super::shadow::{MOST_ENTRIES, Shadow};
 
-/// The regimes to choose from, each with about five times the window of the one before: for loops and scans, for
-/// skewed popularity, for both in turn, for recency. What a regime is to the next one's left asks for a clear lead
-/// where a rival of equal frequency is to stay.
+/// The regimes to choose from, each with about five times the window of the one before: for loops and scans, for skewed
+/// popularity, for a mixture, for recency. In a loop the newcomer was always used once more than its rival, which is
+/// needed first, so there it must lead by two; that a lead suits the third too was measured.
 pub(super) const REGIMES: [Regime; 4] = [
     Regime { window_percent: 1, lead: 1 },
     Regime { window_percent: 5, lead: 0 },

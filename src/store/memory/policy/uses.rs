@@ -1,9 +1,9 @@
 //! How much an entry was used, in one byte.
 //!
 //! Four bits of frequency, which say how often the key was asked for and outlive the entry as a ghost's; two bits of
-//! references since a clock hand last passed; two bits of the epoch in which the byte was written. A frequency is halved
-//! for each epoch that passed since, when somebody looks: all frequencies age at the same moment, and none has to be
-//! touched for it. Two bits tell three epochs apart, so a byte has to be looked at before the fourth.
+//! references since a clock hand last passed; two bits of the epoch in which the byte was written. A frequency is
+//! halved for each epoch that passed since, when somebody looks: all frequencies age at the same moment, and none has
+//! to be touched for it. Two bits tell three epochs apart, so a byte has to be looked at before the fourth.
 
 /// The largest frequency.
 pub(super) const MAX_FREQUENCY: u8 = 15;
