@@ -41,7 +41,7 @@ pub fn format(duration: Duration) -> String {
         (1_000, "us"),
         (1, "ns"),
     ];
-    let (scale, unit) = scales.into_iter().find(|(scale, _)| nanoseconds % scale == 0).unwrap_or((1, "ns"));
+    let (scale, unit) = scales.into_iter().find(|(scale, _)| nanoseconds.is_multiple_of(*scale)).unwrap_or((1, "ns"));
     format!("{}{unit}", nanoseconds / scale)
 }
 

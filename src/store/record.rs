@@ -475,8 +475,11 @@ impl Metadata {
     }
 }
 
+/// A name and its value.
+pub type Pair<'a> = (&'a str, &'a [u8]);
+
 /// The pairs in a stored form, up to the first that is not whole.
-pub fn pairs(blob: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+pub fn pairs(blob: &[u8]) -> impl Iterator<Item = Pair<'_>> {
     let mut rest = blob;
     std::iter::from_fn(move || {
         let (pair, tail) = split_pair(rest)?;
@@ -485,7 +488,7 @@ pub fn pairs(blob: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
     })
 }
 
-fn split_pair(blob: &[u8]) -> Option<((&str, &[u8]), &[u8])> {
+fn split_pair(blob: &[u8]) -> Option<(Pair<'_>, &[u8])> {
     let (lengths, rest) = blob.split_at_checked(8)?;
     let name_length = u32::from_le_bytes(lengths[..4].try_into().ok()?) as usize;
     let value_length = u32::from_le_bytes(lengths[4..].try_into().ok()?) as usize;
