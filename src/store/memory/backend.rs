@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::Engine;
+use super::moka_engine::MokaEngine;
 use super::sharded::{Plan, Sharded};
 use super::store::{Defaults, MemoryStore};
 use super::tables::Tables;
@@ -25,6 +26,7 @@ pub struct MemoryBackend {
 
 enum AnyEngine {
     Own(Arc<Sharded>),
+    Moka(Arc<MokaEngine>),
 }
 
 impl MemoryBackend {
@@ -32,7 +34,8 @@ impl MemoryBackend {
     ///
     /// # Errors
     ///
-    /// `CONFIG` for a bound of 0, a lifespan or max-idle of 0, or a number of shards outside 1 to 4096.
+    /// `CONFIG` for a bound of 0, a lifespan or max-idle of 0, or a number of shards outside 1 to 4096, or both bounds
+    /// for moka, which holds one.
     pub fn open(config: MemoryConfig) -> Result<Arc<MemoryBackend>> {
         check(&config)?;
         let defaults =
@@ -44,6 +47,7 @@ impl MemoryBackend {
                 policy,
                 shards: config.shards,
             })),
+            PolicyChoice::Moka => AnyEngine::Moka(MokaEngine::new(config.max_entries, config.max_bytes)?),
         };
         Ok(Arc::new(MemoryBackend { engine, defaults, tables: Tables::default() }))
     }
@@ -57,12 +61,14 @@ impl Backend for MemoryBackend {
     fn open(&self, database: &str, table: &str) -> Result<Arc<dyn Store>> {
         match &self.engine {
             AnyEngine::Own(engine) => open(engine, self.defaults, &self.tables, database, table),
+            AnyEngine::Moka(engine) => open(engine, self.defaults, &self.tables, database, table),
         }
     }
 
     fn close(&self) -> Reply<()> {
         match &self.engine {
             AnyEngine::Own(engine) => engine.close(),
+            AnyEngine::Moka(engine) => engine.close(),
         }
         Reply::Ready(Ok(()))
     }

@@ -29,6 +29,11 @@ impl Cost {
         self.bytes += other.bytes;
     }
 
+    /// The bytes of records together with their overhead.
+    pub(super) fn with_overhead(self) -> u64 {
+        self.bytes + self.entries * ENTRY_OVERHEAD
+    }
+
     fn covers(&self, need: Cost) -> bool {
         self.entries >= need.entries && self.bytes >= need.bytes
     }

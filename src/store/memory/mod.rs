@@ -21,6 +21,7 @@ mod engine;
 mod hash;
 mod index;
 mod lock;
+mod moka_engine;
 pub mod policy;
 mod shard;
 mod sharded;
@@ -66,6 +67,8 @@ pub struct MemoryConfig {
 pub enum PolicyChoice {
     /// Larder's own engine with one of its policies.
     Own(PolicyKind),
+    /// moka's cache. Its limits are told by [`Store::describe`](crate::store::Store::describe).
+    Moka,
 }
 
 impl Default for PolicyChoice {

@@ -514,7 +514,8 @@ impl Sweep for Sharded {
     }
 }
 
-fn new_deadline(record: &Record, lifespan: Term) -> u64 {
+/// The end of a record's lifespan that `lifespan` gives it now.
+pub(super) fn new_deadline(record: &Record, lifespan: Term) -> u64 {
     match lifespan {
         Term::Default => record.lifespan_deadline(),
         _ => super::deadline_after(lifespan.resolve_ms(0)),

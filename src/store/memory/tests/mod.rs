@@ -28,10 +28,21 @@ macro_rules! each_engine {
             fn with_the_own_engine() {
                 check(PolicyChoice::default());
             }
+
+            #[test]
+            $(#[$attribute])*
+            fn with_moka() {
+                check(PolicyChoice::Moka);
+            }
         })*
     };
 }
 use each_engine;
+
+/// How many records an engine may hold over the bound for a moment; moka's limits are told by its description.
+fn slack(policy: PolicyChoice) -> u64 {
+    u64::from(policy == PolicyChoice::Moka)
+}
 
 fn unbounded(policy: PolicyChoice) -> MemoryConfig {
     MemoryConfig { policy, ..MemoryConfig::default() }

@@ -120,10 +120,13 @@ each_engine! {
             }
         });
         let statistics = ready(store.statistics()).expect("statistics");
-        assert!(statistics.entries <= 500);
+        assert!(statistics.entries <= 500 + slack(policy));
         ready(store.clear()).expect("clear");
-        let statistics = ready(store.statistics()).expect("statistics");
-        assert_eq!((size(&*store), statistics.entries, statistics.bytes), (0, 0, 0));
+        // moka lets go of what has expired when it gets to it.
+        eventually("empty", || {
+            let statistics = ready(store.statistics()).expect("statistics");
+            (size(&*store), statistics.entries, statistics.bytes) == (0, 0, 0)
+        });
         for number in 0..500_u64 {
             put(&*store, &number.to_le_bytes(), b"");
         }
