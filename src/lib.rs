@@ -23,6 +23,7 @@ pub mod ffi;
 pub mod jni;
 pub mod larder;
 pub mod log;
+mod per_process;
 pub mod runtime;
 pub mod store;
 

@@ -1,9 +1,11 @@
-//! Log lines of Larder's own code, for whoever the host sends to listen. Without a listener a line costs one load.
+//! Log lines of Larder's own code, for whoever the host sends to listen. Without a listener a line costs three loads.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::SystemTime;
 
 use parking_lot::RwLock;
+
+use crate::per_process::PerProcess;
 
 /// How grave a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,23 +43,30 @@ pub struct Line {
 
 type Sink = fn(Line);
 
-static LEVEL: AtomicI32 = AtomicI32::new(0);
-static SINK: RwLock<Option<Sink>> = RwLock::new(None);
+#[derive(Default)]
+struct Listener {
+    level: AtomicI32,
+    sink: RwLock<Option<Sink>>,
+}
+
+static LISTENER: PerProcess<Listener> = PerProcess::new();
 
 /// Sends lines of a level and graver to `sink`, which must not block; `None` for nobody.
 pub fn set_sink(sink: Option<(Level, Sink)>) {
-    let mut current = SINK.write();
-    LEVEL.store(sink.map_or(0, |(level, _)| level as i32), Ordering::Relaxed);
+    let listener = LISTENER.get();
+    let mut current = listener.sink.write();
+    listener.level.store(sink.map_or(0, |(level, _)| level as i32), Ordering::Relaxed);
     *current = sink.map(|(_, sink)| sink);
 }
 
 /// Writes a line; `message` is only made when somebody listens.
 #[inline]
 pub fn write(level: Level, target: &'static str, message: impl FnOnce() -> String) {
-    if level as i32 > LEVEL.load(Ordering::Relaxed) {
+    let listener = LISTENER.get();
+    if level as i32 > listener.level.load(Ordering::Relaxed) {
         return;
     }
-    let sink = *SINK.read();
+    let sink = *listener.sink.read();
     if let Some(sink) = sink {
         sink(Line { level, target, message: message(), time: SystemTime::now() });
     }

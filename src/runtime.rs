@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result, Status};
+use crate::per_process::PerProcess;
 
 /// How long the background thread stays away after the last blocking caller left.
 const LINGER: Duration = Duration::from_micros(200);
@@ -33,7 +34,7 @@ const SHORT_WAITS: u32 = 16;
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
-static CURRENT: Mutex<Option<(u32, &'static Runtime)>> = Mutex::new(None);
+static CURRENT: PerProcess<Mutex<Option<&'static Runtime>>> = PerProcess::new();
 
 static AT_FORK: Lazy<()> = Lazy::new(|| {
     extern "C" fn in_child() {
@@ -82,16 +83,13 @@ struct Gate {
 ///
 /// `IO` when the kernel gives no thread or no poller.
 pub fn get() -> Result<&'static Runtime> {
-    let generation = generation();
-    let mut current = CURRENT.lock();
-    if let Some((made_in, runtime)) = *current
-        && made_in == generation
-    {
+    let mut current = CURRENT.get().lock();
+    if let Some(runtime) = *current {
         return Ok(runtime);
     }
     let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new()?));
     spawn_named("larder-io", move || runtime.drive_in_background())?;
-    *current = Some((generation, runtime));
+    *current = Some(runtime);
     Ok(runtime)
 }
 

@@ -10,13 +10,20 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, Result};
 use crate::log::{Level, Line, set_sink};
+use crate::per_process::PerProcess;
 
 /// How many lines wait for the reader at most.
 pub const CAPACITY: usize = 1024;
 
-static STATE: Mutex<State> = Mutex::new(State { generation: 0, lines: VecDeque::new(), dropped: 0 });
-static CHANGED: Condvar = Condvar::new();
+#[derive(Default)]
+struct Lines {
+    state: Mutex<State>,
+    changed: Condvar,
+}
 
+static LINES: PerProcess<Lines> = PerProcess::new();
+
+#[derive(Default)]
 struct State {
     generation: u64,
     lines: VecDeque<Line>,
@@ -39,11 +46,11 @@ pub struct LogReader {
 impl LogReader {
     /// Begins to listen to lines of `level` and graver.
     pub fn open(level: Level) -> LogReader {
-        let mut state = STATE.lock();
+        let mut state = LINES.get().state.lock();
         state.generation += 1;
         state.lines.clear();
         state.dropped = 0;
-        CHANGED.notify_all();
+        LINES.get().changed.notify_all();
         set_sink(Some((level, push)));
         LogReader { generation: state.generation }
     }
@@ -55,7 +62,7 @@ impl LogReader {
     /// `CLOSED` when the reader was closed or a newer one opened.
     pub fn next(&self, wait: Option<Duration>) -> Result<Option<Delivered>> {
         let end = wait.and_then(|wait| Instant::now().checked_add(wait));
-        let mut state = STATE.lock();
+        let mut state = LINES.get().state.lock();
         loop {
             if state.generation != self.generation {
                 return Err(Error::closed("log"));
@@ -65,9 +72,9 @@ impl LogReader {
                 return Ok(Some(Delivered { line, dropped }));
             }
             match end {
-                None => CHANGED.wait(&mut state),
+                None => LINES.get().changed.wait(&mut state),
                 Some(end) => {
-                    if CHANGED.wait_until(&mut state, end).timed_out() {
+                    if LINES.get().changed.wait_until(&mut state, end).timed_out() {
                         return Ok(None);
                     }
                 }
@@ -77,25 +84,25 @@ impl LogReader {
 
     /// Ends the listening; a waiting `next` answers `CLOSED`. Idempotent.
     pub fn close(&self) {
-        let mut state = STATE.lock();
+        let mut state = LINES.get().state.lock();
         if state.generation != self.generation {
             return;
         }
         state.generation += 1;
         state.lines.clear();
         set_sink(None);
-        CHANGED.notify_all();
+        LINES.get().changed.notify_all();
     }
 }
 
 fn push(line: Line) {
-    let mut state = STATE.lock();
+    let mut state = LINES.get().state.lock();
     if state.lines.len() >= CAPACITY {
         state.dropped += 1;
         return;
     }
     state.lines.push_back(line);
-    CHANGED.notify_one();
+    LINES.get().changed.notify_one();
 }
 
 #[cfg(all(test, not(loom)))]

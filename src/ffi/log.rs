@@ -2,7 +2,6 @@
 
 use std::ffi::{CString, c_char, c_void};
 
-use once_cell::sync::Lazy;
 use parking_lot::Mutex;
 
 use super::error::larder_error_t;
@@ -12,6 +11,7 @@ use crate::boundary::guard::{self, protect_or};
 use crate::boundary::log::{Delivered, LogReader};
 use crate::error::{Error, Result, Status};
 use crate::log::Level;
+use crate::per_process::PerProcess;
 use crate::runtime;
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub type larder_log_callback_t = Option<
     unsafe extern "C" fn(user: *mut c_void, level: i32, target: *const c_char, message: *const c_char, dropped: u64),
 >;
 
-static STARTED: Lazy<Mutex<Option<Arc<LogReader>>>> = Lazy::new(|| Mutex::new(None));
+static STARTED: PerProcess<Mutex<Option<Arc<LogReader>>>> = PerProcess::new();
 
 /// Begins to listen to log lines of a level and graver. Lines never hold a key, a value or a secret. At most 1024 wait
 /// for the reader; further ones are dropped and counted.
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn larder_log_start(
         call(err, || {
             let callback = callback.ok_or_else(|| Error::argument("callback", "it is null"))?;
             let reader = Arc::new(LogReader::open(known(level)?));
-            *STARTED.lock() = Some(Arc::clone(&reader));
+            *STARTED.get().lock() = Some(Arc::clone(&reader));
             runtime::spawn_named("larder-log", move || {
                 while let Ok(Some(delivered)) = reader.next(None) {
                     tell(callback, &user, &delivered);
@@ -188,7 +188,7 @@ pub unsafe extern "C" fn larder_log_start(
 #[unsafe(no_mangle)]
 pub extern "C" fn larder_log_stop() {
     protect_or((), || {
-        if let Some(reader) = STARTED.lock().take() {
+        if let Some(reader) = STARTED.get().lock().take() {
             reader.close();
         }
     });

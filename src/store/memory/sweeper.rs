@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::clock;
+use crate::per_process::PerProcess;
 
 /// What the sweeper calls: an engine that removes what has expired.
 pub(super) trait Sweep: Send + Sync {
@@ -20,19 +21,30 @@ pub(super) trait Sweep: Send + Sync {
 /// The shortest time between two sweeps, so that a store whose records expire all the time costs little.
 const PAUSE: Duration = Duration::from_millis(40);
 
+#[derive(Default)]
 struct State {
     engines: Vec<Weak<dyn Sweep>>,
     is_running: bool,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { engines: Vec::new(), is_running: false });
-static WAKE: Condvar = Condvar::new();
-/// The earliest deadline that a sweep was asked for and that none has taken up yet.
-static EXPECTED: AtomicU64 = AtomicU64::new(clock::NEVER);
+struct Sweeper {
+    state: Mutex<State>,
+    wake: Condvar,
+    /// The earliest deadline that a sweep was asked for and that none has taken up yet.
+    expected: AtomicU64,
+}
+
+impl Default for Sweeper {
+    fn default() -> Sweeper {
+        Sweeper { state: Mutex::default(), wake: Condvar::new(), expected: AtomicU64::new(clock::NEVER) }
+    }
+}
+
+static SWEEPER: PerProcess<Sweeper> = PerProcess::new();
 
 /// Has an engine swept until it is gone.
 pub(super) fn register(engine: Weak<dyn Sweep>) {
-    let mut state = STATE.lock();
+    let mut state = SWEEPER.get().state.lock();
     state.engines.push(engine);
     if state.is_running {
         return;
@@ -44,10 +56,12 @@ pub(super) fn register(engine: Weak<dyn Sweep>) {
 /// Has a sweep come soon after `deadline`.
 #[inline]
 pub(super) fn expect(deadline: u64) {
-    if deadline < EXPECTED.load(Ordering::Relaxed) && deadline < EXPECTED.fetch_min(deadline, Ordering::Relaxed) {
+    let sweeper = SWEEPER.get();
+    let expected = &sweeper.expected;
+    if deadline < expected.load(Ordering::Relaxed) && deadline < expected.fetch_min(deadline, Ordering::Relaxed) {
         // The lock makes sure that the thread either sees the new deadline or is waiting already.
-        drop(STATE.lock());
-        WAKE.notify_one();
+        drop(sweeper.state.lock());
+        sweeper.wake.notify_one();
     }
 }
 
@@ -56,36 +70,33 @@ fn spawn() -> bool {
 }
 
 fn run() {
+    let sweeper = SWEEPER.get();
     loop {
         // Set before the sweep looks, so that what is written meanwhile asks for another one.
-        EXPECTED.store(clock::NEVER, Ordering::Relaxed);
-        let Some(next) = sweep_all() else { return };
-        expect_quietly(next);
+        sweeper.expected.store(clock::NEVER, Ordering::Relaxed);
+        let Some(next) = sweep_all(sweeper) else { return };
+        sweeper.expected.fetch_min(next, Ordering::Relaxed);
         std::thread::sleep(PAUSE);
-        let mut state = STATE.lock();
+        let mut state = sweeper.state.lock();
         loop {
             let now = clock::now_ms();
-            let expected = EXPECTED.load(Ordering::Relaxed);
+            let expected = sweeper.expected.load(Ordering::Relaxed);
             if expected <= now {
                 break;
             }
             // Engines that are gone are noticed within a minute, which ends the thread.
             let pause = Duration::from_millis((expected - now).min(60_000));
-            if WAKE.wait_for(&mut state, pause).timed_out() {
+            if sweeper.wake.wait_for(&mut state, pause).timed_out() {
                 break;
             }
         }
     }
 }
 
-fn expect_quietly(deadline: u64) {
-    EXPECTED.fetch_min(deadline, Ordering::Relaxed);
-}
-
 /// Sweeps every engine; when to come again, `None` when there is no engine left and the thread has signed off.
-fn sweep_all() -> Option<u64> {
+fn sweep_all(sweeper: &Sweeper) -> Option<u64> {
     let engines: Vec<_> = {
-        let mut state = STATE.lock();
+        let mut state = sweeper.state.lock();
         state.engines.retain(|engine| engine.strong_count() != 0);
         if state.engines.is_empty() {
             state.is_running = false;
