@@ -1,0 +1,159 @@
+/* Structs of options: too small, too large, unaligned, from an older and from a newer header. */
+#include "support.h"
+
+static larder_t *larder;
+static larder_store_t *store;
+
+#define KEY TEXT("key")
+#define VALUE TEXT("value")
+
+static int open_all(void **state) {
+  (void)state;
+  larder = open_larder("memory://");
+  store = open_store(larder);
+  return 0;
+}
+
+static int free_all(void **state) {
+  (void)state;
+  larder_store_free(store);
+  larder_free(larder);
+  return 0;
+}
+
+static void a_struct_size_that_was_forgotten_is_refused(void **state) {
+  (void)state;
+  larder_put_options_t put = {0};
+  larder_list_options_t list = {0};
+  larder_watch_options_t watch = {0};
+  larder_store_options_t names = {0};
+  larder_statistics_t statistics = {0};
+  larder_request_t request = {0};
+  larder_records_t *records = NULL;
+  larder_cursor_t *cursor = NULL;
+  larder_watch_t *watching = NULL;
+  larder_store_t *opened = NULL;
+  larder_queue_t *queue = NULL;
+  for (size_t size = 0; size < sizeof(size_t); size++) {
+    put.struct_size = list.struct_size = watch.struct_size = names.struct_size = size;
+    statistics.struct_size = request.struct_size = size;
+    REFUSED("options", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+    REFUSED("options", larder_store_put_if_absent(store, KEY, VALUE, &put, NULL, E));
+    REFUSED("options", larder_store_replace(store, KEY, VALUE, 1, &put, NULL, E));
+    REFUSED("options", larder_store_list(store, &list, &records, E));
+    REFUSED("options", larder_store_cursor(store, &list, &cursor, E));
+    REFUSED("options", larder_store_watch(store, &watch, &watching, E));
+    REFUSED("options", larder_store_open(larder, TEXT("default"), &names, &opened, E));
+    REFUSED("statistics", larder_store_statistics(store, 0, &statistics, E));
+    OK(larder_queue_open(1, &queue, E));
+    REFUSED("requests", larder_queue_submit(queue, &request, 1, NULL, E));
+    larder_queue_free(queue);
+  }
+}
+
+static void an_unaligned_struct_is_refused(void **state) {
+  (void)state;
+  _Alignas(16) uint8_t memory[sizeof(larder_put_options_t) + 16] = {0};
+  const larder_put_options_t *put = (const larder_put_options_t *)(const void *)(memory + 1);
+  REFUSED("options", larder_store_put(store, KEY, VALUE, put, NULL, E));
+}
+
+/* An older program's struct ends after the lifespan. */
+static void a_struct_of_an_older_header_works(void **state) {
+  (void)state;
+  struct {
+    size_t struct_size;
+    int64_t lifespan_ms;
+  } older = {.struct_size = sizeof older, .lifespan_ms = 3600000};
+  const larder_put_options_t *put = (const larder_put_options_t *)(const void *)&older;
+  OK(larder_store_put(store, KEY, VALUE, put, NULL, E));
+  const larder_record_t *record = NULL;
+  OK(larder_store_get(store, KEY, 0, &record, E));
+  assert_in_range(larder_record_expires_in_ms(record), 3000000, 3600000);
+  assert_int_equal(larder_record_max_idle_ms(record), -1);
+  larder_record_free(record);
+}
+
+struct newer {
+  larder_put_options_t known;
+  uint64_t unknown;
+};
+
+static void a_struct_of_a_newer_header_works_while_its_new_fields_are_zero(void **state) {
+  (void)state;
+  struct newer newer = {.known = {.struct_size = sizeof newer, .lifespan_ms = 3600000}};
+  OK(larder_store_put(store, KEY, VALUE, &newer.known, NULL, E));
+  newer.unknown = 1;
+  REFUSED("options", larder_store_put(store, KEY, VALUE, &newer.known, NULL, E));
+}
+
+static void statistics_fill_as_much_as_the_program_knows(void **state) {
+  (void)state;
+  struct {
+    size_t struct_size;
+    uint64_t hits;
+    uint64_t untouched;
+  } older = {.struct_size = 16, .hits = 4711, .untouched = 4711};
+  OK(larder_store_statistics(store, 0, (larder_statistics_t *)(void *)&older, E));
+  assert_int_not_equal(older.hits, 4711);
+  assert_int_equal(older.untouched, 4711);
+  struct {
+    larder_statistics_t known;
+    uint64_t untouched;
+  } newer = {.known = {.struct_size = sizeof newer}, .untouched = 4711};
+  OK(larder_store_statistics(store, 0, &newer.known, E));
+  assert_int_equal(newer.untouched, 4711);
+  assert_int_equal(newer.known.struct_size, sizeof newer);
+}
+
+static void an_array_of_a_newer_header_has_its_stride(void **state) {
+  (void)state;
+  struct newer newer[2] = {{.known = {.struct_size = sizeof newer[0], .lifespan_ms = 3600000}},
+                           {.known = {.struct_size = sizeof newer[0], .lifespan_ms = 60000}}};
+  static const uint32_t lengths[] = {1, 1};
+  OK(larder_store_put_many(store, TEXT("ab"), lengths, TEXT("12"), lengths, 2, &newer[0].known, 2, NULL, NULL, E));
+  const larder_record_t *record = NULL;
+  OK(larder_store_get(store, TEXT("b"), 0, &record, E));
+  assert_in_range(larder_record_expires_in_ms(record), 1, 60000);
+  larder_record_free(record);
+}
+
+static void values_out_of_range_are_refused_by_name(void **state) {
+  (void)state;
+  larder_put_options_t put = {.struct_size = sizeof put, .lifespan_ms = -2};
+  REFUSED("lifespan_ms", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+  put = (larder_put_options_t){.struct_size = sizeof put, .max_idle_ms = INT64_MIN};
+  REFUSED("max_idle_ms", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+  put = (larder_put_options_t){.struct_size = sizeof put, .timeout_ms = -1};
+  REFUSED("timeout_ms", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+  put = (larder_put_options_t){.struct_size = sizeof put, .metadata_length = 1};
+  REFUSED("options.metadata", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+  static const uint8_t broken[] = {1, 0, 0, 0, 200, 0, 0, 0, 'n', 'v'};
+  put = (larder_put_options_t){.struct_size = sizeof put, .metadata = broken, .metadata_length = sizeof broken};
+  REFUSED("options.metadata", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+  larder_records_t *records = NULL;
+  larder_list_options_t list = {.struct_size = sizeof list, .projection = 2};
+  REFUSED("options.projection", larder_store_list(store, &list, &records, E));
+  list = (larder_list_options_t){.struct_size = sizeof list, .prefix_length = 1};
+  REFUSED("options.prefix", larder_store_list(store, &list, &records, E));
+  list = (larder_list_options_t){.struct_size = sizeof list, .suffix_length = 1};
+  REFUSED("options.suffix", larder_store_list(store, &list, &records, E));
+  larder_watch_t *watching = NULL;
+  larder_watch_options_t watch = {.struct_size = sizeof watch, .start = 2};
+  REFUSED("options.start", larder_store_watch(store, &watch, &watching, E));
+  watch = (larder_watch_options_t){.struct_size = sizeof watch, .prefix_length = 1};
+  REFUSED("options.prefix", larder_store_watch(store, &watch, &watching, E));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_struct_size_that_was_forgotten_is_refused),
+      cmocka_unit_test(an_unaligned_struct_is_refused),
+      cmocka_unit_test(a_struct_of_an_older_header_works),
+      cmocka_unit_test(a_struct_of_a_newer_header_works_while_its_new_fields_are_zero),
+      cmocka_unit_test(statistics_fill_as_much_as_the_program_knows),
+      cmocka_unit_test(an_array_of_a_newer_header_has_its_stride),
+      cmocka_unit_test(values_out_of_range_are_refused_by_name),
+  };
+  return cmocka_run_group_tests_name("options", tests, open_all, free_all);
+}

@@ -1,0 +1,57 @@
+# The test programs. Each is one noun; ctest runs each plain and under Valgrind.
+set(PROGRAMS arguments options sizes lifecycle records watch callbacks queue races threads fork panic signals process)
+# Address space limits and dlclose cannot be had together with a sanitizer.
+if(NOT LARDER_SANITIZE)
+  list(APPEND PROGRAMS pressure reload)
+endif()
+
+add_library(support STATIC support.c symbols.c)
+target_link_libraries(support PUBLIC larder ${CMOCKA_LIBRARY} Threads::Threads)
+target_include_directories(support PUBLIC ${CMOCKA_INCLUDE})
+target_compile_options(support PRIVATE ${WARNINGS})
+target_compile_definitions(support PUBLIC
+  LARDER_SYMBOLS="${LARDER_ROOT}/tests/abi/symbols.txt" LARDER_CONTRACT_DIRECTORY="${LARDER_ROOT}/tests/contract"
+  LARDER_SHARED_OBJECT="${LARDER_LINKS}/liblarder.so.1")
+set(SCALE_PLAIN "LARDER_TEST_THREADS=100000;LARDER_TEST_ROUNDS=2000")
+# Valgrind runs one thread at a time, some thirty times slower.
+set(SCALE_SLOW "LARDER_TEST_THREADS=3000;LARDER_TEST_ROUNDS=100")
+
+function(larder_program name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE support ${CMAKE_DL_LIBS})
+  target_compile_options(${name} PRIVATE ${WARNINGS})
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT "${SCALE_PLAIN}" TIMEOUT 300)
+  if(LARDER_SANITIZE)
+    set_tests_properties(${name} PROPERTIES LABELS sanitize
+      ENVIRONMENT "${SCALE_SLOW};ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1;UBSAN_OPTIONS=print_stacktrace=1")
+  endif()
+endfunction()
+
+function(larder_valgrind name)
+  if(NOT VALGRIND OR LARDER_SANITIZE)
+    return()
+  endif()
+  add_test(NAME valgrind.${name} COMMAND ${VALGRIND} --quiet --leak-check=full --show-leak-kinds=definite,indirect
+    --errors-for-leak-kinds=definite,indirect --child-silent-after-fork=yes --error-exitcode=99 --fair-sched=yes
+    $<TARGET_FILE:${name}>)
+  set_tests_properties(valgrind.${name} PROPERTIES LABELS valgrind ENVIRONMENT "${SCALE_SLOW}" TIMEOUT 600)
+endfunction()
+
+foreach(program ${PROGRAMS})
+  larder_program(${program} ${program}.c)
+  # An address space limit would be Valgrind's own.
+  if(NOT program STREQUAL pressure)
+    larder_valgrind(${program})
+  endif()
+endforeach()
+
+larder_program(contract contract/main.c contract/bytes.c contract/case.c contract/call.c contract/submit.c
+  contract/check.c contract/watch.c)
+target_include_directories(contract PRIVATE ${CJSON_INCLUDE})
+target_link_libraries(contract PRIVATE ${CJSON_LIBRARY})
+larder_valgrind(contract)
+
+add_executable(call_cost call_cost.c)
+target_link_libraries(call_cost PRIVATE larder Threads::Threads)
+target_compile_options(call_cost PRIVATE ${WARNINGS} -O2)
