@@ -1,0 +1,53 @@
+package larder
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/larder-cache/larder/bindings/go/internal/native"
+)
+
+// logLevels are the library's levels, the gravest first.
+var logLevels = []struct {
+	native int32
+	slog   slog.Level
+}{
+	{native.LogError, slog.LevelError},
+	{native.LogWarn, slog.LevelWarn},
+	{native.LogInfo, slog.LevelInfo},
+	{native.LogDebug, slog.LevelDebug},
+}
+
+func (c *core) startLog(logger *slog.Logger) error {
+	if logger == nil {
+		return nil
+	}
+	level := int32(0)
+	for _, known := range logLevels {
+		if logger.Enabled(context.Background(), known.slog) {
+			level = known.native
+		}
+	}
+	if level == 0 {
+		return nil
+	}
+	number, failure := native.StartLog(level, func(line native.LogLine) { tell(logger, line) })
+	c.log = number
+	return failed("log", failure)
+}
+
+// tell writes a line of the library's. A logger's handler that panics must not end the process from a foreign thread.
+func tell(logger *slog.Logger, line native.LogLine) {
+	defer func() { _ = recover() }()
+	level := slog.LevelDebug
+	for _, known := range logLevels {
+		if known.native == line.Level {
+			level = known.slog
+		}
+	}
+	attributes := []slog.Attr{slog.String("target", line.Target)}
+	if line.Dropped > 0 {
+		attributes = append(attributes, slog.Uint64("dropped", line.Dropped))
+	}
+	logger.LogAttrs(context.Background(), level, line.Message, attributes...)
+}
