@@ -1,4 +1,5 @@
-//! Hit ratios on recorded requests: Belady's optimum, LRU, each policy of the memory store, moka and quick_cache.
+//! Hit ratios on recorded requests: Belady's optimum, LRU, the memory store, each of its policies by itself, moka and
+//! quick_cache.
 //!
 //! `LARDER_TRACES` names a directory of `<trace>.u64.xz` files: ids of eight bytes, little-endian, one for each
 //! request. A request is a get, and on a miss a put. `LARDER_SHARDS` (1 by default) spreads the policies' entries over
@@ -10,6 +11,10 @@ use std::path::Path;
 use std::process::Command;
 
 use larder::store::memory::policy::{AnyPolicy, Policy, PolicyKind};
+use larder::store::memory::{MemoryBackend, MemoryConfig};
+use larder::store::options::PutOptions;
+use larder::store::reply::Reply;
+use larder::store::{Backend, Lookup, Store};
 
 const ROWS: [(&str, usize); 27] = [
     ("oltp", 250),
@@ -44,9 +49,10 @@ const ROWS: [(&str, usize); 27] = [
 /// A cache of a given room that is asked for keys.
 type Contender = fn(&[u64], usize) -> u64;
 
-const CONTENDERS: [(&str, Contender); 7] = [
+const CONTENDERS: [(&str, Contender); 8] = [
     ("OPT", optimum),
     ("LRU", least_recently_used),
+    ("the store", store),
     ("adaptive", |trace, room| policy(PolicyKind::Adaptive, trace, room)),
     ("lru", |trace, room| policy(PolicyKind::Lru, trace, room)),
     ("tinylfu", |trace, room| policy(PolicyKind::TinyLfu, trace, room)),
@@ -187,6 +193,23 @@ fn replay_quick_cache(mut cache: quick_cache::unsync::Cache<u64, ()>, trace: &[u
         } else {
             cache.insert(*key, ());
         }
+    }
+    hits
+}
+
+/// The memory store as it is by default, in as many shards as it thinks right.
+fn store(trace: &[u64], room: usize) -> u64 {
+    let config = MemoryConfig { max_entries: Some(room as u64), ..MemoryConfig::default() };
+    let backend = MemoryBackend::open(config).expect("the configuration is good");
+    let store: std::sync::Arc<dyn Store> = backend.open("traces", "requests").expect("the backend is open");
+    let mut hits = 0;
+    for key in trace {
+        let key = key.to_le_bytes();
+        if store.peek(&key, &mut |_| ()).expect("the store is open") == Lookup::Hit {
+            hits += 1;
+            continue;
+        }
+        let Reply::Ready(Ok(_)) = store.put(&key, &[], &PutOptions::default()) else { panic!("a put failed") };
     }
     hits
 }
