@@ -1,0 +1,10 @@
+package io.larder;
+
+/** The larder, the store's handle, the cursor or the watch was closed. */
+public final class ClosedException extends LarderException {
+  private static final long serialVersionUID = 1L;
+
+  ClosedException(String source, String message) {
+    super(Status.CLOSED, source, message, null);
+  }
+}

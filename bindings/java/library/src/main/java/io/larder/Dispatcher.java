@@ -1,0 +1,139 @@
+package io.larder;
+
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Submits requests to a native queue, and completes their futures.
+ *
+ * <p>One daemon thread blocks in the native that drains completions, and does nothing but hand each to the executor, so
+ * that no continuation of a user can hold it up. Each pending request keeps its larder and store reachable. The thread
+ * ends when the queue is closed.
+ */
+final class Dispatcher implements Runnable {
+  private static final int BATCH = 256;
+  private static final int ID = 8;
+
+  private final Handle queue;
+  private final Executor executor;
+  private final ConcurrentHashMap<Long, Pending<?>> pending = new ConcurrentHashMap<>();
+  private final AtomicLong ids = new AtomicLong();
+
+  private Dispatcher(Handle queue, Executor executor) {
+    this.queue = queue;
+    this.executor = executor;
+  }
+
+  static Dispatcher start(int capacity, Executor executor) {
+    long pointer = Answer.checked(Native.openQueue(capacity)).number();
+    Dispatcher dispatcher = new Dispatcher(new Handle(pointer, null, Native::freeQueue), executor);
+    Thread thread = new Thread(null, dispatcher, "larder-dispatch", 0, false);
+    thread.setContextClassLoader(null);
+    thread.setDaemon(true);
+    thread.start();
+    return dispatcher;
+  }
+
+  <T> CompletableFuture<T> submit(Call<T> call) {
+    long id = ids.incrementAndGet();
+    LarderFuture<T> future = new LarderFuture<>(this, id);
+    pending.put(id, new Pending<>(future, call));
+    byte[] refusal;
+    try {
+      refusal = Native.submit(queue.pointer, id, call.target().pointer, call.request(), call.value());
+    } catch (OutOfMemoryError lack) {
+      pending.remove(id);
+      throw lack;
+    } finally {
+      Reference.reachabilityFence(call.target());
+      Reference.reachabilityFence(queue);
+    }
+    if (refusal != null) {
+      pending.remove(id);
+      future.fail(new Answer(refusal, 0).error());
+    }
+    return future;
+  }
+
+  void cancel(long id) {
+    if (!pending.containsKey(id)) {
+      return;
+    }
+    try {
+      Native.cancel(queue.pointer, id);
+    } finally {
+      Reference.reachabilityFence(queue);
+    }
+  }
+
+  long inFlight() {
+    try {
+      return Native.inFlight(queue.pointer);
+    } finally {
+      Reference.reachabilityFence(queue);
+    }
+  }
+
+  /** Completes what is in flight with a {@link ClosedException}, and ends the thread. */
+  void close() {
+    try {
+      Answer.checked(Native.closeQueue(queue.pointer));
+    } finally {
+      Reference.reachabilityFence(queue);
+    }
+  }
+
+  @Override
+  public void run() {
+    while (true) {
+      byte[] batch;
+      try {
+        batch = Native.drain(queue.pointer, BATCH, -1);
+      } catch (OutOfMemoryError lack) {
+        // The library keeps what it could not deliver for the next call.
+        Thread.yield();
+        continue;
+      }
+      if (batch == null) {
+        break;
+      }
+      deliver(batch);
+    }
+    Reference.reachabilityFence(queue);
+  }
+
+  private void deliver(byte[] batch) {
+    ByteBuffer buffer = ByteBuffer.wrap(batch).order(ByteOrder.LITTLE_ENDIAN);
+    int place = 0;
+    while (place < batch.length) {
+      Answer answer = new Answer(batch, place + ID);
+      Pending<?> request = pending.remove(buffer.getLong(place));
+      place += ID + answer.length();
+      if (request == null) {
+        answer.drop();
+      } else {
+        executor.execute(() -> request.complete(answer));
+      }
+    }
+  }
+
+  /** A request in flight; the call keeps its target reachable. */
+  private record Pending<T>(LarderFuture<T> future, Call<T> call) {
+    void complete(Answer answer) {
+      T result;
+      try {
+        answer.check();
+        result = call.reader().apply(answer);
+      } catch (RuntimeException | Error failure) {
+        future.fail(failure);
+        return;
+      }
+      future.succeed(result);
+    }
+  }
+}

@@ -1,0 +1,46 @@
+package io.larder;
+
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * The future of a request. Whoever completes it first wins; when that is not the library, the request is cancelled, so
+ * that it does not go on for nobody.
+ */
+final class LarderFuture<T> extends CompletableFuture<T> {
+  private final Dispatcher dispatcher;
+  private final long id;
+
+  LarderFuture(Dispatcher dispatcher, long id) {
+    this.dispatcher = dispatcher;
+    this.id = id;
+  }
+
+  boolean succeed(T answer) {
+    return super.complete(answer);
+  }
+
+  boolean fail(Throwable failure) {
+    return super.completeExceptionally(failure);
+  }
+
+  @Override
+  public boolean cancel(boolean mayInterruptIfRunning) {
+    boolean cancelled = super.cancel(mayInterruptIfRunning);
+    dispatcher.cancel(id);
+    return cancelled;
+  }
+
+  @Override
+  public boolean complete(T value) {
+    boolean completed = super.complete(value);
+    dispatcher.cancel(id);
+    return completed;
+  }
+
+  @Override
+  public boolean completeExceptionally(Throwable failure) {
+    boolean completed = super.completeExceptionally(failure);
+    dispatcher.cancel(id);
+    return completed;
+  }
+}
