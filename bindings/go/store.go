@@ -45,18 +45,11 @@ const valueOnStack = 512
 // It fails with [ErrNotFound] when there is no record.
 func (s *Store) Get(ctx context.Context, key []byte) ([]byte, error) {
 	var scratch [valueOnStack]byte
-	length, _, err := s.GetInto(ctx, key, scratch[:])
-	if err == nil {
-		return append(make([]byte, 0, length), scratch[:length]...), nil
+	length, own, err := s.get(ctx, key, scratch[:], 0)
+	if err != nil || own != nil {
+		return own, err
 	}
-	for err == ErrBufferTooSmall {
-		// The value may grow meanwhile; then once more.
-		value := make([]byte, length)
-		if length, _, err = s.GetInto(ctx, key, value); err == nil {
-			return value[:length], nil
-		}
-	}
-	return nil, err
+	return append(make([]byte, 0, length), scratch[:length]...), nil
 }
 
 // GetInto copies a value into a buffer and returns the value's length and the record's revision. Reading from memory it
@@ -100,19 +93,45 @@ func (s *Store) fetchInto(ctx context.Context, key, buffer []byte) (length int, 
 //
 // It fails with [ErrNotFound] when there is no record; the buffer is returned as it was then.
 func (s *Store) AppendGet(ctx context.Context, buffer, key []byte) ([]byte, error) {
-	for {
-		room := buffer[len(buffer):cap(buffer)]
-		length, _, err := s.GetInto(ctx, key, room)
-		if err == nil {
-			return buffer[:len(buffer)+length], nil
-		}
-		if err != ErrBufferTooSmall {
-			return buffer, err
-		}
-		grown := make([]byte, len(buffer), max(len(buffer)+length, 2*cap(buffer)))
-		copy(grown, buffer)
-		buffer = grown
+	length, own, err := s.get(ctx, key, buffer[len(buffer):cap(buffer)], len(buffer))
+	if err != nil {
+		return buffer, err
 	}
+	if own != nil {
+		copy(own, buffer)
+		return own, nil
+	}
+	return buffer[:len(buffer)+length], nil
+}
+
+// get reads a value once, into a buffer that has room for it, or as a slice of its own with so many bytes in front left
+// free.
+func (s *Store) get(ctx context.Context, key, buffer []byte, free int) (length int, own []byte, err error) {
+	const operation = "get"
+	if ctx.Err() != nil {
+		return 0, nil, ended(operation, ctx)
+	}
+	if s.immediate {
+		length, own, status, failure := s.handle.Get(key, buffer, free)
+		if failure != nil {
+			return 0, nil, failed(operation, failure)
+		}
+		return length, own, outcome(status)
+	}
+	status, length, _, failure := s.handle.Peek(key, buffer)
+	if failure != nil {
+		return 0, nil, failed(operation, failure)
+	}
+	// What memory has and the buffer has no room for is asked for like what memory does not know.
+	if status != native.Pending && status != native.BufferTooSmall {
+		return length, nil, outcome(status)
+	}
+	answer, err := s.submit(ctx, operation, &native.Request{Operation: native.Get, Key: key})
+	if err != nil {
+		return 0, nil, err
+	}
+	length, own = answer.TakeValue(buffer, free)
+	return length, own, nil
 }
 
 // GetRecord reads a record with its metadata, revision and times.

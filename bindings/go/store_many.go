@@ -26,6 +26,9 @@ type PutResult struct {
 	Err error
 }
 
+// guessedValue is how long values are taken to be before the first read into Values.
+const guessedValue = 128
+
 // keptFlat is the largest buffer that is kept for the next call.
 const keptFlat = 1 << 20
 
@@ -94,6 +97,9 @@ func (s *Store) GetManyInto(ctx context.Context, keys [][]byte, values *Values) 
 		return s.fetchManyInto(ctx, values)
 	}
 	values.resize(len(keys))
+	if len(values.buffer) == 0 {
+		values.buffer = make([]byte, guessedValue*len(keys))
+	}
 	for {
 		status, needed, failure := s.handle.GetManyInto(values.keys.bytes, values.keys.lengths, values.buffer, values.lengths)
 		if failure != nil {

@@ -71,6 +71,23 @@ func (a *Answer) TakeRecord() Record {
 	return record
 }
 
+// TakeValue takes the record's value into a buffer that has room for it, or as a new slice with so many bytes in front
+// left free, and frees the record.
+func (a *Answer) TakeValue(buffer []byte, free int) (length int, own []byte) {
+	var view C.larder_go_record_t
+	C.larder_go_record_view(a.answer.record, &view)
+	value := borrowed(view.value, view.value_length)
+	if len(value) <= len(buffer) {
+		copy(buffer, value)
+	} else {
+		own = make([]byte, free+len(value))
+		copy(own[free:], value)
+	}
+	C.larder_go_record_free(a.answer.record)
+	a.answer.record = 0
+	return len(value), own
+}
+
 // TakeValueInto copies the record's value into a buffer that is large enough, and frees the record. The length is the
 // value's in any case.
 func (a *Answer) TakeValueInto(buffer []byte) (length int, revision uint64) {

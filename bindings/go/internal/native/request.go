@@ -4,6 +4,10 @@ package native
 
 // #cgo noescape larder_go_peek
 // #cgo nocallback larder_go_peek
+// #cgo noescape larder_go_get
+// #cgo nocallback larder_go_get
+// #cgo noescape larder_go_record_take_value
+// #cgo nocallback larder_go_record_take_value
 // #cgo noescape larder_go_get_many_into
 // #cgo nocallback larder_go_get_many_into
 // #cgo noescape larder_go_call
@@ -121,6 +125,24 @@ func (s *Store) Peek(key, buffer []byte) (status int32, length int, revision uin
 		failure = takeFailure(outcome, found.error)
 	}
 	return int32(outcome), int(found.length), uint64(found.revision), failure
+}
+
+// Get reads a value, on a store that is immediate, into a buffer that has room for it, or as a new slice with so many
+// bytes in front left free. It allocates that slice only.
+func (s *Store) Get(key, buffer []byte, free int) (length int, own []byte, status int32, failure *Failure) {
+	use()
+	var found C.larder_go_found_t
+	outcome := C.larder_go_get(s.handle, bytesOf(key), C.size_t(len(key)), bytesOf(buffer), C.size_t(len(buffer)), &found)
+	runtime.KeepAlive(s)
+	switch {
+	case outcome == OK:
+		return int(found.length), nil, OK, nil
+	case outcome != BufferTooSmall:
+		return 0, nil, int32(outcome), takeFailure(outcome, found.error)
+	}
+	own = make([]byte, free+int(found.length))
+	C.larder_go_record_take_value(found.record, bytesOf(own[free:]), C.size_t(found.length))
+	return int(found.length), own, OK, nil
 }
 
 // GetManyInto copies the values of many keys into one buffer, on a store that is immediate; needed are the bytes of all

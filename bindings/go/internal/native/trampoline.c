@@ -85,6 +85,37 @@ int32_t larder_go_peek(uintptr_t store, const uint8_t *key, size_t key_length, u
   return status;
 }
 
+int32_t larder_go_get(uintptr_t store, const uint8_t *key, size_t key_length, uint8_t *value, size_t capacity,
+                      larder_go_found_t *found) {
+  larder_error_t *err = NULL;
+  const larder_record_t *record = NULL;
+  int32_t status = LARDER(larder_store_get)(STORE(store), key, key_length, 0, &record, &err);
+  found->error = (uintptr_t)err;
+  if (status != LARDER_OK) {
+    return status;
+  }
+  const uint8_t *data = LARDER(larder_record_value)(record, &found->length);
+  if (found->length > capacity) {
+    found->record = (uintptr_t)record;
+    return LARDER_BUFFER_TOO_SMALL;
+  }
+  if (found->length > 0) {
+    memcpy(value, data, found->length);
+  }
+  LARDER(larder_record_free)(record);
+  return LARDER_OK;
+}
+
+void larder_go_record_take_value(uintptr_t handle, uint8_t *value, size_t capacity) {
+  const larder_record_t *record = (const larder_record_t *)handle;
+  size_t length = 0;
+  const uint8_t *data = LARDER(larder_record_value)(record, &length);
+  if (length > 0 && length <= capacity) {
+    memcpy(value, data, length);
+  }
+  LARDER(larder_record_free)(record);
+}
+
 int32_t larder_go_get_many_into(uintptr_t store, const uint8_t *keys, size_t keys_length, const uint32_t *key_lengths,
                                 size_t count, uint8_t *values, size_t capacity, int64_t *value_lengths,
                                 larder_go_found_t *found) {

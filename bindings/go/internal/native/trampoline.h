@@ -81,10 +81,11 @@ typedef struct {
   int32_t retryable;
 } larder_go_error_t;
 
-/* The outcome of a read into a buffer. */
+/* The outcome of a read into a buffer; a record that is not 0 belongs to the caller. */
 typedef struct {
   size_t length;
   uint64_t revision;
+  uintptr_t record;
   uintptr_t error;
 } larder_go_found_t;
 
@@ -108,6 +109,11 @@ int32_t larder_go_store_describe(uintptr_t store, uintptr_t *bytes, uintptr_t *e
 
 int32_t larder_go_peek(uintptr_t store, const uint8_t *key, size_t key_length, uint8_t *value, size_t capacity,
                        larder_go_found_t *found);
+/* Reads once: a value that the buffer has room for is copied, a longer one comes as a record. */
+int32_t larder_go_get(uintptr_t store, const uint8_t *key, size_t key_length, uint8_t *value, size_t capacity,
+                      larder_go_found_t *found);
+/* Copies a record's value, whose length is known, and frees the record. */
+void larder_go_record_take_value(uintptr_t record, uint8_t *value, size_t capacity);
 int32_t larder_go_get_many_into(uintptr_t store, const uint8_t *keys, size_t keys_length, const uint32_t *key_lengths,
                                 size_t count, uint8_t *values, size_t capacity, int64_t *value_lengths,
                                 larder_go_found_t *found);
