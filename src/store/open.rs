@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Backend;
 use super::fault::{Fault, FaultBackend, FaultConfig};
-use super::memory::policy::PolicyKind;
 use super::memory::{MemoryBackend, MemoryConfig, PolicyChoice};
 use super::noop::NoopBackend;
 use crate::config::StoreConfig;
@@ -50,10 +49,10 @@ fn memory(settings: &mut Settings) -> Result<MemoryConfig> {
     if shards.is_some_and(|shards| !shards.is_power_of_two() || shards > 1024) {
         return Err(Error::config(settings.name("shards"), "expected a power of two, 1 to 1024"));
     }
-    let names: Vec<&'static str> = PolicyKind::NAMES.to_vec();
+    let names = PolicyChoice::NAMES.to_vec();
     let policy = match settings.choice("policy", &names)? {
         None => PolicyChoice::default(),
-        Some(name) => PolicyKind::parse(name).map(PolicyChoice::Own).unwrap_or_default(),
+        Some(name) => PolicyChoice::parse(name).unwrap_or_default(),
     };
     Ok(MemoryConfig {
         max_entries,

@@ -96,6 +96,8 @@ pub(super) struct Index {
     primary: Blocks,
     base: u32,
     level: u32,
+    /// The bits of the hash's upper half that choose in this round: `level` + 1 ones.
+    spread: u32,
     buckets: u32,
     entries: usize,
     overflow: Blocks,
@@ -112,6 +114,7 @@ impl Index {
             primary: Blocks { blocks: Vec::new() },
             base: base_for(expected),
             level: 0,
+            spread: 1,
             buckets: 0,
             entries: 0,
             overflow: Blocks { blocks: Vec::new() },
@@ -206,12 +209,13 @@ impl Index {
     #[inline]
     fn address(&self, hash: u64) -> u32 {
         let home = ((u64::from(hash as u32) * u64::from(self.base)) >> 32) as u32;
-        let spread = (hash >> 32) as u32;
-        let address = home + self.base * (spread & ((2 << self.level) - 1));
+        let spread = (hash >> 32) as u32 & self.spread;
+        let address = home + self.base * spread;
         if address < self.buckets {
             return address;
         }
-        home + self.base * (spread & ((1 << self.level) - 1))
+        // The bucket is not split yet in this round: its twin's entries are still in it.
+        home + self.base * (spread & (self.spread >> 1))
     }
 
     fn bucket_mut(&mut self, place: Place) -> &mut Bucket {
@@ -251,6 +255,7 @@ impl Index {
         self.buckets += 1;
         if self.buckets == self.base << (self.level + 1) {
             self.level += 1;
+            self.spread = (2 << self.level) - 1;
         }
         while let Some(bucket) = moved {
             // The chain's own overflow buckets are given back before their entries are added again, so that a split

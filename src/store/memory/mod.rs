@@ -71,6 +71,19 @@ pub enum PolicyChoice {
     Moka,
 }
 
+impl PolicyChoice {
+    /// Every name that [`PolicyChoice::parse`] knows, the default first.
+    pub const NAMES: &'static [&'static str] = &["adaptive", "lru", "tinylfu", "moka"];
+
+    /// The choice of this name; `None` if there is none.
+    pub fn parse(name: &str) -> Option<PolicyChoice> {
+        if name == "moka" {
+            return Some(PolicyChoice::Moka);
+        }
+        PolicyKind::parse(name).map(PolicyChoice::Own)
+    }
+}
+
 impl Default for PolicyChoice {
     fn default() -> PolicyChoice {
         PolicyChoice::Own(PolicyKind::default())

@@ -91,7 +91,8 @@ impl Sharded {
         };
         Arc::new_cyclic(|this| Sharded {
             shards: (0..count).map(make).collect(),
-            shift: 64 - count.ilog2(),
+            // Of a single shard the mask alone gives the number: a shift by 64 is none.
+            shift: (64 - count.ilog2()).min(63),
             site: Site {
                 hasher: Hasher::default(),
                 budget: Budget::new(plan.max_entries, plan.max_bytes),
@@ -108,8 +109,7 @@ impl Sharded {
 
     #[inline]
     fn shard_number(&self, hash: u64) -> usize {
-        // A shift by 64, of the one shard there is, would be none at all.
-        hash.checked_shr(self.shift).unwrap_or(0) as usize
+        (hash >> self.shift) as usize & (self.shards.len() - 1)
     }
 
     #[inline]

@@ -281,3 +281,14 @@ fn a_setting_that_makes_no_sense_is_refused_by_name() {
     assert_eq!(refused(MemoryConfig { shards: Some(5000), ..base() }).as_deref(), Some("shards"));
     assert_eq!(refused(base()), None);
 }
+
+#[test]
+fn every_name_of_a_policy_is_known_and_its_engine_says_it() {
+    assert!(PolicyKind::NAMES.iter().all(|name| PolicyChoice::NAMES.contains(name)));
+    for name in PolicyChoice::NAMES {
+        let policy = PolicyChoice::parse(name).expect("a known name");
+        let store = store(MemoryConfig { max_entries: Some(10), ..unbounded(policy) });
+        assert_eq!(store.describe()["policy"], *name);
+    }
+    assert_eq!(PolicyChoice::parse("none"), None);
+}
