@@ -25,12 +25,15 @@ use crate::store::options::PutOptions;
 const MISS: jint = -1;
 /// Memory does not know: ask with a request.
 const UNKNOWN: jint = -2;
-/// The value is longer than a slot's output, which begins with a pointer to a [`Large`].
+/// The values are longer than a slot's output has room for. After [`peek`] a pointer to a [`Large`] stands in their place.
 const LARGE: jint = -3;
 /// The output holds an error's answer.
 const FAILED: jint = -4;
 /// The slot's number is wrong, which no output can tell.
 const NO_SLOT: jint = -5;
+
+/// Bytes of the revision that comes before a value.
+const REVISION: usize = 8;
 
 /// Runs a native that works in a slot.
 ///
@@ -54,7 +57,7 @@ fn tell_error(slot: &mut Slot, error: &Error) -> jint {
     FAILED
 }
 
-/// Reads a value from memory. The slot's input is the key; the value comes in its output.
+/// Reads a value from memory. The slot's input is the key; the revision (u64) and the value come in its output.
 ///
 /// Answers the value's length, or one of the codes above.
 pub unsafe extern "system" fn peek(_: *mut JNIEnv, _: jclass, store: jlong, slot: jint, key_length: jint) -> jint {
@@ -63,13 +66,15 @@ pub unsafe extern "system" fn peek(_: *mut JNIEnv, _: jclass, store: jlong, slot
         in_slot(slot, key_length, |slot| {
             let mut length = MISS;
             let mut large = None;
+            let (revision, room) = slot.output.split_at_mut(REVISION);
             let lookup = handle::<StoreHandle>(store, "store")?.store()?.peek(slot.input, &mut |record| {
                 let value = record.value();
+                revision.copy_from_slice(&record.revision().to_le_bytes());
                 if value.len() > COPIED_WHILE_PINNED {
                     large = Some(record.clone());
                     return;
                 }
-                slot.output[..value.len()].copy_from_slice(value);
+                room[..value.len()].copy_from_slice(value);
                 length = value.len() as jint;
             })?;
             if lookup == Lookup::Unknown {
@@ -77,12 +82,12 @@ pub unsafe extern "system" fn peek(_: *mut JNIEnv, _: jclass, store: jlong, slot
             }
             let Some(record) = large else { return Ok(length) };
             let value = record.value();
-            if let Some(room) = slot.output.get_mut(..value.len()) {
+            if let Some(room) = room.get_mut(..value.len()) {
                 room.copy_from_slice(value);
                 return Ok(value.len() as jint);
             }
             let pointer = Box::into_raw(Box::new(Large::Record(record))) as u64;
-            slot.output[..8].copy_from_slice(&pointer.to_le_bytes());
+            room[..8].copy_from_slice(&pointer.to_le_bytes());
             Ok(LARGE)
         })
     }

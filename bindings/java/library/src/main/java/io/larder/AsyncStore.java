@@ -202,6 +202,16 @@ public final class AsyncStore {
   }
 
   /**
+   * Lists keys with their revisions and times, sorted bytewise; values and metadata are empty.
+   *
+   * @param options which ones
+   * @return a future of the entries
+   */
+  public CompletableFuture<List<Entry<byte[], byte[]>>> keyEntries(ListOptions options) {
+    return submit(calls.keyEntries(options));
+  }
+
+  /**
    * Reads the records that pass a filter, sorted by key, bytewise.
    *
    * @param options which ones
@@ -255,6 +265,16 @@ public final class AsyncStore {
    */
   public CompletableFuture<Cursor<byte[], byte[]>> cursor(ListOptions options) {
     return submit(calls.cursor(options, 1).then(handle -> new Cursor<>(calls, handle, isImmediate, entry -> entry)));
+  }
+
+  /**
+   * Opens a cursor over keys, revisions and times; values and metadata are empty.
+   *
+   * @param options which ones; offset and limit count over all pages
+   * @return a future of the cursor
+   */
+  public CompletableFuture<Cursor<byte[], byte[]>> keyCursor(ListOptions options) {
+    return submit(calls.cursor(options, 0).then(handle -> new Cursor<>(calls, handle, isImmediate, entry -> entry)));
   }
 
   /**

@@ -69,6 +69,10 @@ record Calls(State state, Handle store, long timeoutMs) {
     return of(options.request(Request.LIST, 0, timeoutMs), answer -> answer.flat().keys());
   }
 
+  Call<List<Entry<byte[], byte[]>>> keyEntries(ListOptions options) {
+    return of(options.request(Request.LIST, 0, timeoutMs), answer -> answer.flat().entries());
+  }
+
   Call<List<Entry<byte[], byte[]>>> list(ListOptions options) {
     return of(options.request(Request.LIST, 1, timeoutMs), answer -> answer.flat().entries());
   }

@@ -16,6 +16,9 @@ final class Slots {
   /** Bytes of a slot's input, and of its output. */
   static final int PART = 64 << 10;
 
+  /** Where the value begins in the output of {@link Native#peek}; the revision comes before it. */
+  static final int VALUE = 8;
+
   private static final int COUNT = 64;
 
   /** Distance of two locks in the array, so that each has a cache line of its own. */
@@ -69,6 +72,10 @@ final class Slots {
 
   static long readLong(int slot, int offset) {
     return MEMORY.getLong(output(slot) + offset);
+  }
+
+  static void readInto(int slot, int offset, byte[] target, int length) {
+    MEMORY.get(output(slot) + offset, target, 0, length);
   }
 
   /** The error that a native left in a slot's output. */

@@ -99,13 +99,13 @@ public final class Store implements AutoCloseable {
           Slots.write(slot, 0, key);
           int length = Native.peek(handle.pointer, slot, key.length);
           if (length >= 0) {
-            return Slots.read(slot, 0, length);
+            return Slots.read(slot, Slots.VALUE, length);
           }
           if (length == Native.MISS) {
             return null;
           }
           if (length == Native.LARGE) {
-            return Native.takeValue(Slots.readLong(slot, 0));
+            return Native.takeValue(Slots.readLong(slot, Slots.VALUE));
           }
           if (length != Native.UNKNOWN) {
             throw Slots.error(slot, length);
@@ -117,6 +117,49 @@ public final class Store implements AutoCloseable {
       }
     }
     return now(calls.get(key));
+  }
+
+  /**
+   * Reads a value into a buffer of the caller's, without an array of its own.
+   *
+   * @param key the key
+   * @param buffer the buffer; nothing is written to it when it is too small or there is no record
+   * @return how long the value is, and its revision
+   */
+  public Reading getInto(byte[] key, byte[] buffer) {
+    Objects.requireNonNull(buffer, "buffer");
+    if (key.length <= Slots.PART) {
+      int slot = Slots.lock();
+      if (slot >= 0) {
+        try {
+          Slots.write(slot, 0, key);
+          int length = Native.peek(handle.pointer, slot, key.length);
+          if (length >= 0) {
+            long revision = Slots.readLong(slot, 0);
+            if (length > buffer.length) {
+              return new Reading(Status.BUFFER_TOO_SMALL, length, revision);
+            }
+            Slots.readInto(slot, Slots.VALUE, buffer, length);
+            return new Reading(Status.OK, length, revision);
+          }
+          if (length == Native.MISS) {
+            return Reading.MISS;
+          }
+          if (length == Native.LARGE) {
+            long revision = Slots.readLong(slot, 0);
+            return Reading.of(Native.takeValue(Slots.readLong(slot, Slots.VALUE)), revision, buffer);
+          }
+          if (length != Native.UNKNOWN) {
+            throw Slots.error(slot, length);
+          }
+        } finally {
+          Slots.unlock(slot);
+          Reference.reachabilityFence(handle);
+        }
+      }
+    }
+    Optional<Entry<byte[], byte[]>> entry = getEntry(key);
+    return entry.map(found -> Reading.of(found.value(), found.revision(), buffer)).orElse(Reading.MISS);
   }
 
   /**
@@ -402,6 +445,16 @@ public final class Store implements AutoCloseable {
    */
   public List<byte[]> keys(ListOptions options) {
     return now(calls.keys(options));
+  }
+
+  /**
+   * Lists keys with their revisions and times, sorted bytewise; values and metadata are empty.
+   *
+   * @param options which ones
+   * @return the entries
+   */
+  public List<Entry<byte[], byte[]>> keyEntries(ListOptions options) {
+    return now(calls.keyEntries(options));
   }
 
   /**
