@@ -207,7 +207,7 @@ impl Work {
                 at = (at + 1) % numbers.len();
                 match self {
                     Work::Get => _ = black_box(cache.get(&key(number), &mut out)),
-                    Work::Mixed if at % 4 == 0 => cache.put(&key(number), &value),
+                    Work::Mixed if at.is_multiple_of(4) => cache.put(&key(number), &value),
                     Work::Mixed => _ = black_box(cache.get(&key(number), &mut out)),
                     Work::Put => cache.put(&key(number), &value),
                     Work::ReadThrough => {

@@ -61,6 +61,7 @@ impl Bucket {
 
 /// Buckets in blocks, so that growth copies none.
 struct Blocks {
+    #[allow(clippy::vec_box, reason = "a vector of whole blocks would copy them all when it grows")]
     blocks: Vec<Box<[Bucket; BLOCK]>>,
 }
 

@@ -27,6 +27,7 @@ struct Chunk {
 
 /// Records by slot number.
 pub(super) struct Slab {
+    #[allow(clippy::vec_box, reason = "a vector of whole chunks would copy them all when it grows")]
     records: Vec<Box<[Option<Record>; CHUNK]>>,
     chunks: Vec<Chunk>,
     earliest: Vec<u32>,
@@ -195,7 +196,7 @@ impl Slab {
 
     fn add_chunk(&mut self) -> Result<usize> {
         let chunk = self.chunks.len();
-        if chunk % 64 == 0 && self.room.len() == chunk / 64 {
+        if chunk.is_multiple_of(64) && self.room.len() == chunk / 64 {
             try_push(&mut self.room, 0)?;
         }
         // The three are pushed in this order so that a failure leaves no chunk half made.

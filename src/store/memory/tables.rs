@@ -6,10 +6,13 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, Result, Status};
 
+/// A database's and a table's name.
+type Names = (Box<str>, Box<str>);
+
 /// Gives each pair of names a number, from 0 on, for as long as the backend lives.
 #[derive(Default)]
 pub(super) struct Tables {
-    numbers: Mutex<HashMap<(Box<str>, Box<str>), u32>>,
+    numbers: Mutex<HashMap<Names, u32>>,
 }
 
 impl Tables {
