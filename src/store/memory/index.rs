@@ -125,7 +125,7 @@ impl Index {
     }
 
     /// The slot with this hash that `is` accepts.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         if self.buckets == 0 {
             return None;

@@ -132,7 +132,7 @@ impl Core {
     }
 
     /// The slot and record under a key, expired or not.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, hash: u64, table: u32, key: &[u8]) -> Option<(u32, &Record)> {
         let mut found = None;
         self.index.find(hash, |slot| {
