@@ -59,7 +59,3 @@ target_compile_options(reload PRIVATE ${WARNINGS})
 target_compile_definitions(reload PRIVATE LARDER_SHARED_OBJECT="${LARDER_LINKS}/liblarder.so.1")
 target_link_libraries(reload PRIVATE ${CMAKE_DL_LIBS})
 add_test(NAME reload COMMAND reload)
-
-add_executable(call_cost call_cost.c)
-target_link_libraries(call_cost PRIVATE larder Threads::Threads)
-target_compile_options(call_cost PRIVATE ${WARNINGS} -O2)
