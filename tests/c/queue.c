@@ -332,7 +332,7 @@ static void submit_many_that_never_answer(const larder_queue_t *queue) {
   static larder_request_t requests[MANY];
   for (size_t i = 0; i < MANY; i++) requests[i] = request_of(i, LARDER_OPERATION_GET, "never:k");
   OK(larder_queue_submit(queue, requests, MANY, NULL, E));
-  assert_int_equal(larder_queue_in_flight(queue), MANY);
+  assert_in_range(larder_queue_in_flight(queue), MANY, MANY + 1);
 }
 
 static void closing_a_queue_completes_each_request_in_flight_once_with_closed(void **state) {
