@@ -122,6 +122,9 @@ impl Config {
         let url = parse_url(text)?;
         let mut settings = Map::new();
         for (key, value) in url.query_pairs() {
+            if key.is_empty() {
+                return Err(Error::config("config", "a setting in the URL has no name"));
+            }
             if settings.insert(key.to_string(), Value::String(value.to_string())).is_some() {
                 return Err(Error::config(key.to_string(), "it stands in the URL twice"));
             }

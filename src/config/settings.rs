@@ -23,6 +23,7 @@ impl Settings {
 
     /// The full name of a setting, as errors call it.
     pub fn name(&self, key: &str) -> String {
+        let key = if key.is_empty() { "\"\"" } else { key };
         if self.section.is_empty() { key.to_owned() } else { format!("{}.{key}", self.section) }
     }
 
