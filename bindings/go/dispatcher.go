@@ -61,10 +61,10 @@ func (d *dispatcher) run(event *os.File) {
 		if failure != nil {
 			return
 		}
-		if count == len(answers) {
+		if count > 0 {
 			continue
 		}
-		// Readable again when an answer comes to the empty queue, or when it is closed.
+		// The queue is empty and open. It is readable again when an answer comes, or when it is closed.
 		if _, err := event.Read(counter[:]); err != nil {
 			return
 		}

@@ -111,5 +111,5 @@ func loadFrom(path string) error {
 		return nil
 	}
 	defer C.free(unsafe.Pointer(why))
-	return errors.New(C.GoString(why))
+	return errors.New(strings.TrimPrefix(C.GoString(why), path+": "))
 }
