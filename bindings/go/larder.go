@@ -77,14 +77,16 @@ func Open(ctx context.Context, config string, options ...Option) (*Larder, error
 	if err := native.Load(); err != nil {
 		return nil, &libraryError{err}
 	}
-	handle, failure := native.Open(config)
-	if failure != nil {
-		return nil, failed(operation, failure)
-	}
-	opened := &core{handle: handle, capacity: chosen.capacity}
-	if err := opened.startLog(chosen.logger); err != nil {
+	log, err := startLog(chosen.logger)
+	if err != nil {
 		return nil, err
 	}
+	handle, failure := native.Open(config)
+	if failure != nil {
+		native.StopLog(log)
+		return nil, failed(operation, failure)
+	}
+	opened := &core{handle: handle, capacity: chosen.capacity, log: log}
 	larder := &Larder{core: opened}
 	// Whoever forgets to close it leaks no goroutine.
 	runtime.AddCleanup(larder, func(opened *core) { _ = opened.close() }, opened)

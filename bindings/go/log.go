@@ -18,9 +18,10 @@ var logLevels = []struct {
 	{native.LogDebug, slog.LevelDebug},
 }
 
-func (c *core) startLog(logger *slog.Logger) error {
+// startLog begins to tell a logger the lines that it has enabled; the number is for native.StopLog.
+func startLog(logger *slog.Logger) (number uint64, err error) {
 	if logger == nil {
-		return nil
+		return 0, nil
 	}
 	level := int32(0)
 	for _, known := range logLevels {
@@ -29,11 +30,10 @@ func (c *core) startLog(logger *slog.Logger) error {
 		}
 	}
 	if level == 0 {
-		return nil
+		return 0, nil
 	}
 	number, failure := native.StartLog(level, func(line native.LogLine) { tell(logger, line) })
-	c.log = number
-	return failed("log", failure)
+	return number, failed("log", failure)
 }
 
 // tell writes a line of the library's. A logger's handler that panics must not end the process from a foreign thread.
