@@ -97,6 +97,12 @@ static void use_own(const char *config) {
   larder_free(larder);
 }
 
+/* Ends the child as another program, so that a leak checker does not count what is left to the parent. */
+static void end_child(void) {
+  execl("/bin/true", "true", (char *)NULL);
+  _exit(1);
+}
+
 static void expect_child_ends_well(pid_t child) {
   int status = 0;
   assert_true(child > 0);
@@ -115,7 +121,7 @@ static void handles_say_forked_in_the_child_and_the_parent_goes_on(void **state)
       expect_forked(&all);
       free_all(&all);
       use_own(configs[i]);
-      _exit(0);
+      end_child();
     }
     expect_child_ends_well(child);
     expect_text(all.store, "k", "v");
@@ -163,7 +169,7 @@ static void a_child_of_a_busy_parent_opens_a_larder_of_its_own(void **state) {
       alarm(60);
       expect_forked(&memory);
       use_own(i % 2 ? "fault://" : "memory://");
-      _exit(0);
+      end_child();
     }
     expect_child_ends_well(child);
   }
