@@ -7,7 +7,7 @@
 //!   boundary             handles, completion queue, panics, forks: what the boundaries have in common
 //!     larder   cache     a configuration's stores; caches over them
 //!       store  cluster   one trait, every engine; members and owners
-//!         config  runtime  log  error  clock
+//!         config  runtime  log  error  clock  sync
 //! ```
 #![warn(missing_docs)]
 
@@ -26,6 +26,7 @@ pub mod log;
 mod per_process;
 pub mod runtime;
 pub mod store;
+pub mod sync;
 
 pub use boundary::wait::wait;
 pub use error::{Error, Result, Status};

@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::SystemTime;
 
-use parking_lot::RwLock;
-
 use crate::per_process::PerProcess;
+use crate::sync::RwLock;
 
 /// How grave a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,13 +18,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use once_cell::sync::Lazy;
-use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result, Status};
 use crate::per_process::PerProcess;
+use crate::sync::{Condvar, Mutex};
 
 /// How long the background thread stays away after the last blocking caller left.
 const LINGER: Duration = Duration::from_micros(200);
@@ -36,21 +35,29 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 static CURRENT: PerProcess<Mutex<Option<&'static Runtime>>> = PerProcess::new();
 
-static AT_FORK: Lazy<()> = Lazy::new(|| {
-    extern "C" fn in_child() {
-        GENERATION.fetch_add(1, Ordering::Relaxed);
-    }
-    // SAFETY: the handler only increments an atomic, which is safe in a forked child; it is registered once and the
-    // object that holds it is never unloaded (`nodelete`).
-    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-});
+static HAS_HANDLER: AtomicBool = AtomicBool::new(false);
 
 /// A number that is another one in a forked child than in its parent.
 ///
 /// The first call registers the handler that changes it; handles call it when they are made.
 pub fn generation() -> u32 {
-    Lazy::force(&AT_FORK);
+    if !HAS_HANDLER.load(Ordering::Acquire) {
+        register_handler();
+    }
     GENERATION.load(Ordering::Relaxed)
+}
+
+/// Two threads may both register it, and the child then counts two further. A lock around it could be held by a thread
+/// of the parent at the moment of a fork.
+#[cold]
+fn register_handler() {
+    extern "C" fn in_child() {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+    }
+    // SAFETY: the handler only increments an atomic, which is safe in a forked child, and the object that holds it is
+    // never unloaded (`nodelete`).
+    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    HAS_HANDLER.store(true, Ordering::Release);
 }
 
 /// As [`generation`], for checks on the hot path: a load, nothing else.
@@ -87,8 +94,11 @@ pub fn get() -> Result<&'static Runtime> {
     if let Some(runtime) = *current {
         return Ok(runtime);
     }
-    let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new()?));
-    spawn_named("larder-io", move || runtime.drive_in_background())?;
+    let runtime = Arc::new(Runtime::new()?);
+    let driven = Arc::clone(&runtime);
+    // Kept for good only once it is driven: where threads are scarce, each further call tries again.
+    spawn_named("larder-io", move || driven.drive_in_background())?;
+    let runtime: &'static Runtime = Box::leak(Box::new(runtime));
     *current = Some(runtime);
     Ok(runtime)
 }

@@ -39,19 +39,19 @@ pub extern "C" fn larder_status_text(status: i32) -> *const c_char {
 }
 
 fn static_text(status: Status, which: usize) -> *const c_char {
-    use once_cell::sync::Lazy;
+    use once_cell::race::OnceBox;
     use std::collections::HashMap;
     use std::ffi::CString;
 
-    static TEXTS: Lazy<HashMap<i32, [CString; 2]>> = Lazy::new(|| {
+    // Two threads may both make it. A lock around it could be held by a thread of the parent at the moment of a fork.
+    static TEXTS: OnceBox<HashMap<i32, [CString; 2]>> = OnceBox::new();
+
+    let texts = TEXTS.get_or_init(|| {
         let c_text = |text: &str| CString::new(text).unwrap_or_default();
         let unknown = (i32::MAX, [c_text("UNKNOWN"), c_text("an answer of a newer version")]);
-        Status::ALL
-            .iter()
-            .map(|(status, name, text)| (status.0, [c_text(name), c_text(text)]))
-            .chain([unknown])
-            .collect()
+        let known = Status::ALL.iter().map(|(status, name, text)| (status.0, [c_text(name), c_text(text)]));
+        Box::new(known.chain([unknown]).collect())
     });
     let known = Status::from_code(status.0).0;
-    TEXTS.get(&known).or_else(|| TEXTS.get(&i32::MAX)).map_or(c"".as_ptr(), |texts| texts[which].as_ptr())
+    texts.get(&known).or_else(|| texts.get(&i32::MAX)).map_or(c"".as_ptr(), |texts| texts[which].as_ptr())
 }
