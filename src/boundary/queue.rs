@@ -2,14 +2,14 @@
 //!
 //! Invariant: each accepted id gets exactly one completion, whatever happens. An accepted request is either in
 //! `in_flight` or its completion is in `done`, or was drained; whoever takes an id out of `in_flight` — the task that
-//! finished, a cancel, the close — puts the one completion in. A late answer finds no id and is dropped.
+//! finished, a cancel, the close — puts the one completion in. A late answer finds no id, or the id with another serial
+//! because the host has used it again, and is dropped.
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
 use tokio::task::AbortHandle;
 
 use super::guard::{self, Birth};
@@ -18,6 +18,7 @@ use super::wait;
 use crate::error::{Error, Result, Status};
 use crate::runtime;
 use crate::store::reply::{Pending, Reply};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// How many requests may be accepted and not yet drained, where the host says nothing.
 pub const DEFAULT_CAPACITY: usize = 65_536;
@@ -47,6 +48,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     closed: bool,
+    /// How many requests were accepted.
+    accepted: u64,
     in_flight: HashMap<u64, InFlight>,
     done: VecDeque<Completion>,
     event: Option<OwnedFd>,
@@ -54,6 +57,8 @@ struct State {
 }
 
 struct InFlight {
+    /// Tells two requests apart that have the same id one after the other.
+    serial: u64,
     operation: OperationKind,
     task: Option<AbortHandle>,
 }
@@ -91,16 +96,17 @@ impl Queue {
         start: impl FnOnce() -> Reply<Answer>,
     ) -> Result<()> {
         self.check()?;
-        self.accept(id, operation)?;
+        let serial = self.accept(id, operation)?;
+        let ticket = Ticket { shared: Some(Arc::clone(&self.shared)), id, serial };
         let reply = guard::protect(|| Ok(start())).unwrap_or_else(|error| Reply::Ready(Err(error)));
         match reply {
-            Reply::Ready(result) => self.shared.complete(id, result),
-            Reply::Pending(future) => self.run(id, future, timeout),
+            Reply::Ready(result) => ticket.complete(result),
+            Reply::Pending(future) => self.run(ticket, future, timeout),
         }
         Ok(())
     }
 
-    fn accept(&self, id: u64, operation: OperationKind) -> Result<()> {
+    fn accept(&self, id: u64, operation: OperationKind) -> Result<u64> {
         let mut state = self.shared.state.lock();
         if state.closed {
             return Err(Error::closed("queue"));
@@ -112,25 +118,30 @@ impl Queue {
         if state.in_flight.contains_key(&id) {
             return Err(Error::argument("id", format!("{id} is in flight already")));
         }
-        state.in_flight.insert(id, InFlight { operation, task: None });
-        Ok(())
+        state.accepted += 1;
+        let serial = state.accepted;
+        state.in_flight.insert(id, InFlight { serial, operation, task: None });
+        Ok(serial)
     }
 
-    fn run(&self, id: u64, future: Pending<Answer>, timeout: Option<Duration>) {
+    fn run(&self, ticket: Ticket, future: Pending<Answer>, timeout: Option<Duration>) {
         let runtime = match runtime::get() {
             Ok(runtime) => runtime,
-            Err(error) => return self.shared.complete(id, Err(error)),
+            Err(error) => return ticket.complete(Err(error)),
         };
-        let shared = Arc::clone(&self.shared);
+        let (id, serial) = (ticket.id, ticket.serial);
         let task = runtime.spawn(async move {
             let result = wait::with_deadline(future, timeout).await;
-            shared.complete(id, result);
+            ticket.complete(result);
         });
         let mut state = self.shared.state.lock();
         // Gone already when it completed, was cancelled or closed meanwhile; then the task has nobody to tell.
-        match state.in_flight.get_mut(&id) {
+        match state.in_flight.get_mut(&id).filter(|request| request.serial == serial) {
             Some(request) => request.task = Some(task),
-            None => task.abort(),
+            None => {
+                drop(state);
+                task.abort();
+            }
         }
     }
 
@@ -172,6 +183,9 @@ impl Queue {
         let taken: Vec<Completion> = state.done.drain(..count).collect();
         if state.done.is_empty() && !state.closed {
             state.quiet_event();
+        } else {
+            // The host may have read the descriptor, and further completions raise it only when none wait.
+            state.raise_event();
         }
         Ok(taken)
     }
@@ -237,11 +251,39 @@ impl Drop for Queue {
     }
 }
 
+/// The duty to complete an accepted request. Dropped without an answer, because its task was aborted or panicked, it
+/// answers `PANIC`, which tells nobody when a cancel or the close has answered already.
+struct Ticket {
+    /// Taken by the answer.
+    shared: Option<Arc<Shared>>,
+    id: u64,
+    serial: u64,
+}
+
+impl Ticket {
+    fn complete(mut self, result: Result<Answer>) {
+        if let Some(shared) = self.shared.take() {
+            shared.complete(self.id, self.serial, result);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            let error = Error::new(Status::PANIC, "request", "its task ended without an answer");
+            shared.complete(self.id, self.serial, Err(error));
+        }
+    }
+}
+
 impl Shared {
-    fn complete(&self, id: u64, result: Result<Answer>) {
+    fn complete(&self, id: u64, serial: u64, result: Result<Answer>) {
         let mut state = self.state.lock();
-        let Some(request) = state.in_flight.remove(&id) else { return };
-        self.push(&mut state, Completion { id, operation: request.operation, result });
+        let Some(request) = state.in_flight.get(&id).filter(|request| request.serial == serial) else { return };
+        let operation = request.operation;
+        state.in_flight.remove(&id);
+        self.push(&mut state, Completion { id, operation, result });
     }
 
     fn push(&self, state: &mut State, completion: Completion) {
@@ -255,7 +297,7 @@ impl Shared {
         }
     }
 
-    fn wait_for_one(&self, state: &mut parking_lot::MutexGuard<'_, State>, wait: Option<Duration>) {
+    fn wait_for_one(&self, state: &mut MutexGuard<'_, State>, wait: Option<Duration>) {
         let end = wait.and_then(|wait| Instant::now().checked_add(wait));
         state.waiters += 1;
         while state.done.is_empty() && !state.closed {
@@ -375,6 +417,66 @@ mod tests {
         queue.submit(2, OperationKind::Ping, None, soon).expect("accepted");
         let twice = queue.submit(2, OperationKind::Ping, None, never).map_err(|error| error.status());
         assert!(twice.is_ok() || twice == Err(Status::INVALID_ARGUMENT));
+    }
+
+    #[test]
+    fn a_late_answer_does_not_complete_a_later_request_of_the_same_id() {
+        let queue = Queue::new(0);
+        let (begin, begun) = std::sync::mpsc::channel();
+        let (go_on, goes_on) = std::sync::mpsc::channel::<()>();
+        let busy = move || {
+            Reply::pending(async move {
+                begin.send(()).expect("the test waits");
+                // The task is inside a poll while its request is cancelled, so that the cancel cannot stop it.
+                let _ = goes_on.recv();
+                Ok(Answer::Number(1))
+            })
+        };
+        queue.submit(7, OperationKind::Size, None, busy).expect("accepted");
+        begun.recv().expect("the task begins");
+        assert!(queue.cancel(7).expect("here"));
+        assert_eq!(statuses(&queue, 1), [(7, Status::CANCELLED)]);
+        queue.submit(7, OperationKind::Ping, None, never).expect("accepted again");
+        go_on.send(()).expect("the task waits");
+        queue.submit(8, OperationKind::Ping, None, soon).expect("accepted");
+        assert_eq!(statuses(&queue, 1), [(8, Status::OK)]);
+        assert_eq!(queue.in_flight(), 1);
+    }
+
+    #[test]
+    fn a_task_that_is_dropped_without_an_answer_completes() {
+        struct PanicsWhenDropped;
+        impl Drop for PanicsWhenDropped {
+            fn drop(&mut self) {
+                panic!("on purpose");
+            }
+        }
+        let queue = Queue::new(0);
+        let start = || {
+            let guard = PanicsWhenDropped;
+            Reply::pending(std::future::poll_fn(move |_| {
+                let _kept = &guard;
+                std::task::Poll::Ready(Ok(Answer::Nothing))
+            }))
+        };
+        queue.submit(1, OperationKind::Ping, None, start).expect("accepted");
+        assert_eq!(statuses(&queue, 1), [(1, Status::PANIC)]);
+    }
+
+    #[test]
+    fn the_descriptor_stays_readable_after_the_host_has_read_it_and_drained_a_part() {
+        let queue = Queue::new(0);
+        let descriptor = queue.event_fd().expect("a descriptor");
+        for id in 0..3 {
+            queue.submit(id, OperationKind::Ping, None, || Reply::Ready(Ok(Answer::Nothing))).expect("accepted");
+        }
+        let mut count = [0u8; 8];
+        // SAFETY: the buffer is 8 bytes long, as an eventfd needs it.
+        assert_eq!(unsafe { libc::read(descriptor, count.as_mut_ptr().cast(), count.len()) }, 8);
+        assert_eq!(queue.drain(2, Some(Duration::ZERO)).expect("open").len(), 2);
+        let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+        // SAFETY: one valid pollfd.
+        assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 1);
     }
 
     #[test]
