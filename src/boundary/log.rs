@@ -6,11 +6,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
+use super::guard::Birth;
 use crate::error::{Error, Result};
 use crate::log::{Level, Line, set_sink};
 use crate::per_process::PerProcess;
+use crate::sync::{Condvar, Mutex};
 
 /// How many lines wait for the reader at most.
 pub const CAPACITY: usize = 1024;
@@ -40,6 +40,7 @@ pub struct Delivered {
 
 /// Listens to Larder's log. A newer reader ends an older one.
 pub struct LogReader {
+    birth: Birth,
     generation: u64,
 }
 
@@ -52,15 +53,16 @@ impl LogReader {
         state.dropped = 0;
         LINES.get().changed.notify_all();
         set_sink(Some((level, push)));
-        LogReader { generation: state.generation }
+        LogReader { birth: Birth::now(), generation: state.generation }
     }
 
     /// The next line; waits for it at most `wait`, without end for `None`. `Ok(None)` when none came in time.
     ///
     /// # Errors
     ///
-    /// `CLOSED` when the reader was closed or a newer one opened.
+    /// `CLOSED` when the reader was closed or a newer one opened, `FORKED`.
     pub fn next(&self, wait: Option<Duration>) -> Result<Option<Delivered>> {
+        self.birth.check()?;
         let end = wait.and_then(|wait| Instant::now().checked_add(wait));
         let mut state = LINES.get().state.lock();
         loop {
@@ -82,8 +84,12 @@ impl LogReader {
         }
     }
 
-    /// Ends the listening; a waiting `next` answers `CLOSED`. Idempotent.
+    /// Ends the listening; a waiting `next` answers `CLOSED`. Idempotent. A reader of the parent process ends nothing:
+    /// what this one numbers its own readers by begins anew.
     pub fn close(&self) {
+        if !self.birth.is_here() {
+            return;
+        }
         let mut state = LINES.get().state.lock();
         if state.generation != self.generation {
             return;

@@ -2,8 +2,6 @@
 
 use std::ffi::{CString, c_char, c_void};
 
-use parking_lot::Mutex;
-
 use super::error::larder_error_t;
 use super::pointer::{buffer, call, give, handle, put, wait_from_ms};
 use super::watch::{User, larder_destroy_t};
@@ -13,6 +11,7 @@ use crate::error::{Error, Result, Status};
 use crate::log::Level;
 use crate::per_process::PerProcess;
 use crate::runtime;
+use crate::sync::Mutex;
 use std::sync::Arc;
 
 /// Something failed that a person should look at.
@@ -57,7 +56,7 @@ pub unsafe extern "C" fn larder_log_open(
     // SAFETY: by this function's contract.
     unsafe {
         call(err, || {
-            let out = super::pointer::required(log, "log")?;
+            let out = super::pointer::output(log, "log")?;
             out.write(give(larder_log_t(LogReader::open(known(level)?))));
             Ok(Status::OK)
         })
@@ -76,7 +75,7 @@ pub unsafe extern "C" fn larder_log_open(
 /// @param dropped         receives how many lines were dropped before this one; may be NULL
 /// @param err             receives the error on failure; may be NULL
 /// @return LARDER_OK; LARDER_NOT_FOUND when none came in time; LARDER_CLOSED, LARDER_WOULD_DEADLOCK,
-///         LARDER_INVALID_ARGUMENT
+///         LARDER_FORKED, LARDER_INVALID_ARGUMENT
 ///
 /// # Safety
 ///
@@ -171,13 +170,21 @@ pub unsafe extern "C" fn larder_log_start(
     unsafe {
         call(err, || {
             let callback = callback.ok_or_else(|| Error::argument("callback", "it is null"))?;
-            let reader = Arc::new(LogReader::open(known(level)?));
-            *STARTED.get().lock() = Some(Arc::clone(&reader));
-            runtime::spawn_named("larder-log", move || {
-                while let Ok(Some(delivered)) = reader.next(None) {
+            let level = known(level)?;
+            // Held while the reader is opened, so that of two that start the one that listens is the one that is kept.
+            let mut started = STARTED.get().lock();
+            let reader = Arc::new(LogReader::open(level));
+            let listening = Arc::clone(&reader);
+            let spawned = runtime::spawn_named("larder-log", move || {
+                while let Ok(Some(delivered)) = listening.next(None) {
                     tell(callback, &user, &delivered);
                 }
-            })?;
+            });
+            if let Err(error) = spawned {
+                reader.close();
+                return Err(error);
+            }
+            *started = Some(reader);
             Ok(Status::OK)
         })
     }
@@ -188,7 +195,8 @@ pub unsafe extern "C" fn larder_log_start(
 #[unsafe(no_mangle)]
 pub extern "C" fn larder_log_stop() {
     protect_or((), || {
-        if let Some(reader) = STARTED.get().lock().take() {
+        let started = STARTED.get().lock().take();
+        if let Some(reader) = started {
             reader.close();
         }
     });

@@ -7,6 +7,9 @@ use crate::boundary::guard;
 use crate::boundary::wait::timeout_from_ms;
 use crate::error::{Error, Result, Status};
 
+/// No version's struct is larger: what says so was not set, and is not read as far as it says.
+const MAX_STRUCT_SIZE: usize = 4096;
+
 /// Runs the body of an exported function: its panic and its error become a status, and an error object if `err` is
 /// there for one.
 ///
@@ -125,6 +128,36 @@ pub fn required<T>(out: *mut T, name: &'static str) -> Result<*mut T> {
     if out.is_null() { Err(null(name)) } else { Ok(out) }
 }
 
+/// As [`required`], for a pointer that the library gives: it is null until it is given, so that after a failure the host
+/// may free it.
+///
+/// # Safety
+///
+/// `out` is null or writable.
+///
+/// # Errors
+///
+/// As [`required`].
+#[inline]
+pub unsafe fn output<T>(out: *mut *mut T, name: &'static str) -> Result<*mut *mut T> {
+    let out = required(out, name)?;
+    // SAFETY: by this function's contract, and not null.
+    unsafe { out.write(std::ptr::null_mut()) };
+    Ok(out)
+}
+
+/// Refuses what this version gives no meaning, so that a later one can.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` when it is not zero.
+pub fn zero(reserved: &[u64], name: &'static str) -> Result<()> {
+    if reserved.iter().any(|number| *number != 0) {
+        return Err(Error::argument(name, "it is reserved and not zero; set the whole struct to zero first"));
+    }
+    Ok(())
+}
+
 /// Gives a handle to the host.
 pub fn give<T>(value: T) -> *mut T {
     Box::into_raw(Box::new(value))
@@ -145,7 +178,7 @@ pub unsafe fn options<T: Copy>(pointer: *const T, name: &'static str) -> Result<
     }
     // SAFETY: by this function's contract the struct begins with its size.
     let size = unsafe { pointer.cast::<usize>().read() };
-    if size < size_of::<usize>() {
+    if !(size_of::<usize>()..=MAX_STRUCT_SIZE).contains(&size) {
         return Err(Error::argument(name, format!("struct_size is {size}; set it to sizeof of the struct")));
     }
     // SAFETY: all-zero bytes are a valid `T` by this function's contract.
@@ -180,4 +213,39 @@ pub fn timeout(timeout_ms: i64) -> Result<Option<Duration>> {
 
 fn null(name: &'static str) -> Error {
     Error::argument(name, "it is null")
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Sized {
+        struct_size: usize,
+        number: u64,
+    }
+
+    #[test]
+    fn a_struct_size_that_was_not_set_is_refused_and_not_followed() {
+        for size in [0, 7, MAX_STRUCT_SIZE + 1, usize::MAX / 2, usize::MAX] {
+            let given = Sized { struct_size: size, number: 1 };
+            // SAFETY: the struct is readable, and all-zero bytes are one.
+            let error = unsafe { options(&raw const given, "options") }.err().expect("refused");
+            assert_eq!((error.status(), error.origin()), (Status::INVALID_ARGUMENT, "options"), "{size}");
+        }
+        let given = Sized { struct_size: size_of::<usize>(), number: 1 };
+        // SAFETY: as above.
+        let read = unsafe { options(&raw const given, "options") }.expect("an older struct").expect("not null");
+        assert_eq!(read.number, 0);
+    }
+
+    #[test]
+    fn an_output_is_null_until_it_is_given() {
+        let mut number = 1;
+        let mut out = &raw mut number;
+        // SAFETY: the pointer is writable.
+        unsafe { output(&raw mut out, "out").expect("not null") };
+        assert!(out.is_null());
+    }
 }
