@@ -920,7 +920,8 @@ int32_t larder_store_open(const larder_t *larder,
                           larder_error_t **err);
 
 /**
- * Closes this handle: each later call on it answers LARDER_CLOSED; other handles on the same records stay open.
+ * Closes this handle: each later call on it answers LARDER_CLOSED, and what is in flight on it completes so; other
+ * handles on the same records stay open.
  * Idempotent. The handle stays valid until larder_store_free.
  * Any thread. Does not block. Since ABI 1.
  *
@@ -1426,7 +1427,8 @@ void larder_records_free(larder_records_t *records);
  *
  * @param metadata, capacity   the buffer that holds the metadata
  * @param length               the bytes that are used so far, 0 at first; receives the new length, also when the
- *                             buffer is too small, so that it can be made larger
+ *                             buffer is too small: then make it that large, set this back to what was used, and
+ *                             append again
  * @param name, name_length    the name, UTF-8
  * @param value, value_length  the value, any bytes
  * @param err                  receives the error on failure; may be NULL
@@ -1508,8 +1510,8 @@ int32_t larder_store_watch(const larder_store_t *store,
  * @param wait_ms  milliseconds to wait for the first; 0 for not at all, negative for without end
  * @param events   receives the events, to be freed with larder_events_free; NULL when there are none
  * @param err      receives the error on failure; may be NULL
- * @return LARDER_OK; LARDER_NOT_FOUND when none came in time; LARDER_CLOSED when the watch, its store or its larder
- *         was closed and all events were read; LARDER_WOULD_DEADLOCK, LARDER_FORKED, LARDER_INVALID_ARGUMENT
+ * @return LARDER_OK; LARDER_NOT_FOUND when none came in time; LARDER_CLOSED when the watch or its larder was closed,
+ *         which drops events that were not read; LARDER_WOULD_DEADLOCK, LARDER_FORKED, LARDER_INVALID_ARGUMENT
  */
 int32_t larder_watch_next(const larder_watch_t *watch,
                           size_t most,
@@ -1716,7 +1718,7 @@ int32_t larder_log_open(int32_t level, larder_log_t **log, larder_error_t **err)
  * @param dropped         receives how many lines were dropped before this one; may be NULL
  * @param err             receives the error on failure; may be NULL
  * @return LARDER_OK; LARDER_NOT_FOUND when none came in time; LARDER_CLOSED, LARDER_WOULD_DEADLOCK,
- *         LARDER_INVALID_ARGUMENT
+ *         LARDER_FORKED, LARDER_INVALID_ARGUMENT
  */
 int32_t larder_log_next(const larder_log_t *log,
                         int64_t wait_ms,

@@ -2,7 +2,7 @@
 
 use super::error::larder_error_t;
 use super::options::{larder_list_options_t, list_options};
-use super::pointer::{call, give, handle, required, timeout};
+use super::pointer::{call, give, handle, output, required, timeout};
 use super::records::larder_records_t;
 use super::store::larder_store_t;
 use crate::boundary::guard::protect_or;
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn larder_store_cursor(
     // SAFETY: by this function's contract.
     unsafe {
         call(err, || {
-            let out = required(cursor, "cursor")?;
+            let out = output(cursor, "cursor")?;
             let (options, timeout_ms) = list_options(options)?;
             let opened = wait(handle(store, "store")?.0.store()?.cursor(&options), timeout(timeout_ms)?)?;
             out.write(give(larder_cursor_t(CursorHandle::new(opened))));

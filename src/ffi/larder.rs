@@ -3,7 +3,7 @@
 use super::bytes::larder_bytes_t;
 use super::error::larder_error_t;
 use super::options::{larder_store_options_t, store_options};
-use super::pointer::{call, give, handle, required, text, wait_from_ms};
+use super::pointer::{call, give, handle, output, text, wait_from_ms};
 use super::store::larder_store_t;
 use crate::boundary::guard::protect_or;
 use crate::boundary::handle::{LarderHandle, release};
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn larder_open(
     // SAFETY: by this function's contract.
     unsafe {
         call(err, || {
-            let out = required(larder, "larder")?;
+            let out = output(larder, "larder")?;
             let config = text(config, config_length, "config")?;
             out.write(give(larder_t(LarderHandle::open(config)?)));
             Ok(Status::OK)
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn larder_describe(
     // SAFETY: by this function's contract.
     unsafe {
         call(err, || {
-            let out = required(json, "json")?;
+            let out = output(json, "json")?;
             let description = handle(larder, "larder")?.0.larder()?.describe();
             out.write(larder_bytes_t::give(description.to_string().into_bytes()));
             Ok(Status::OK)
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn larder_store_open(
     // SAFETY: by this function's contract.
     unsafe {
         call(err, || {
-            let out = required(store, "store")?;
+            let out = output(store, "store")?;
             let name = text(name, name_length, "name")?;
             let (database, table) = store_options(options)?;
             out.write(give(larder_store_t(handle(larder, "larder")?.0.store(name, database, table)?)));

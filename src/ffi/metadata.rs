@@ -13,7 +13,8 @@ use crate::store::record::Metadata;
 ///
 /// @param metadata, capacity   the buffer that holds the metadata
 /// @param length               the bytes that are used so far, 0 at first; receives the new length, also when the
-///                             buffer is too small, so that it can be made larger
+///                             buffer is too small: then make it that large, set this back to what was used, and
+///                             append again
 /// @param name, name_length    the name, UTF-8
 /// @param value, value_length  the value, any bytes
 /// @param err                  receives the error on failure; may be NULL

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::pointer::{bytes, options, text};
+use super::pointer::{bytes, options, text, zero};
 use crate::error::{Error, Result};
 use crate::store::options::{Lifetime, ListOptions, Projection, PutOptions, Term, WatchOptions, WatchStart};
 use crate::store::record::{Metadata, pairs};
@@ -136,6 +136,7 @@ pub fn lifetime(lifespan_ms: i64, max_idle_ms: i64) -> Result<Lifetime> {
 pub(super) unsafe fn put_options(pointer: *const larder_put_options_t) -> Result<(PutOptions, i64)> {
     // SAFETY: by this function's contract; all-zero is a valid struct of numbers and pointers.
     let Some(given) = (unsafe { options(pointer, "options")? }) else { return Ok((PutOptions::default(), 0)) };
+    zero(&given.reserved, "options.reserved")?;
     // SAFETY: by this function's contract.
     let metadata = unsafe { bytes(given.metadata, given.metadata_length, "options.metadata")? };
     Ok((put_options_of(given.lifespan_ms, given.max_idle_ms, metadata)?, given.timeout_ms))
@@ -165,6 +166,8 @@ pub fn put_options_of(lifespan_ms: i64, max_idle_ms: i64, metadata: &[u8]) -> Re
 pub(super) unsafe fn list_options(pointer: *const larder_list_options_t) -> Result<(ListOptions, i64)> {
     // SAFETY: by this function's contract; all-zero is a valid struct of numbers and pointers.
     let Some(given) = (unsafe { options(pointer, "options")? }) else { return Ok((ListOptions::default(), 0)) };
+    zero(&given.reserved, "options.reserved")?;
+    zero(&[given.reserved_flags.into()], "options.reserved_flags")?;
     let projection = match given.projection {
         LARDER_LIST_KEYS => Projection::Keys,
         LARDER_LIST_RECORDS => Projection::Records,
@@ -190,6 +193,8 @@ pub(super) unsafe fn list_options(pointer: *const larder_list_options_t) -> Resu
 pub(super) unsafe fn watch_options(pointer: *const larder_watch_options_t) -> Result<(WatchOptions, i64)> {
     // SAFETY: by this function's contract; all-zero is a valid struct of numbers and pointers.
     let Some(given) = (unsafe { options(pointer, "options")? }) else { return Ok((WatchOptions::default(), 0)) };
+    zero(&given.reserved, "options.reserved")?;
+    zero(&[given.reserved_flags.into()], "options.reserved_flags")?;
     let start = match given.start {
         LARDER_WATCH_NOW => WatchStart::Now,
         LARDER_WATCH_EXISTING => WatchStart::Existing,
@@ -209,6 +214,7 @@ pub(super) unsafe fn store_options<'a>(
 ) -> Result<(Option<&'a str>, Option<&'a str>)> {
     // SAFETY: by this function's contract; all-zero is a valid struct of numbers and pointers.
     let Some(given) = (unsafe { options(pointer, "options")? }) else { return Ok((None, None)) };
+    zero(&given.reserved, "options.reserved")?;
     // SAFETY: by this function's contract.
     let database = unsafe { text(given.database, given.database_length, "options.database")? };
     // SAFETY: by this function's contract.

@@ -4,7 +4,7 @@ use super::bytes::larder_bytes_t;
 use super::cursor::larder_cursor_t;
 use super::error::larder_error_t;
 use super::events::larder_events_t;
-use super::pointer::{buffer, call, give, handle, options, put, required, wait_from_ms};
+use super::pointer::{buffer, call, give, handle, options, output, put, required, wait_from_ms, zero};
 use super::record::{self, larder_record_t};
 use super::records::larder_records_t;
 use super::request::larder_request_t;
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn larder_queue_open(
     // SAFETY: by this function's contract.
     unsafe {
         call(err, || {
-            required(queue, "queue")?.write(give(larder_queue_t(Queue::new(capacity))));
+            output(queue, "queue")?.write(give(larder_queue_t(Queue::new(capacity))));
             Ok(Status::OK)
         })
     }
@@ -138,8 +138,9 @@ pub unsafe extern "C" fn larder_queue_submit(
             put(accepted, 0);
             let queue = handle(queue, "queue")?;
             for index in 0..count {
-                let request = options(if index == 0 { requests } else { element(requests, index) }, "requests")?;
+                let request = options(element(requests, index), "requests")?;
                 let request = request.ok_or_else(|| Error::argument("requests", "it is null"))?;
+                zero(&request.reserved, "requests.reserved")?;
                 let (checked, timeout) = request.check()?;
                 queue.0.submit(request.id, checked.kind, timeout, || checked.start())?;
                 put(accepted, index + 1);

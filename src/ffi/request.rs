@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::cursor::larder_cursor_t;
 use super::options::{
-    larder_list_options_t, larder_put_options_t, larder_watch_options_t, lifetime, list_options, put_options,
-    watch_options,
+    larder_list_options_t, larder_put_options_t, larder_watch_options_t, list_options, put_options, watch_options,
 };
 use super::pointer::{bytes, handle, slice};
 use super::store::larder_store_t;
@@ -163,9 +162,8 @@ impl larder_request_t {
                 OperationKind::Remove => Operation::Remove(self.one_key()?, self.expected()?),
                 OperationKind::RemoveMany => Operation::RemoveMany(self.keys()?),
                 OperationKind::Touch => {
-                    let terms = super::pointer::options(self.put, "put")?;
-                    let (lifespan, max_idle) = terms.map_or((0, 0), |terms| (terms.lifespan_ms, terms.max_idle_ms));
-                    Operation::Touch(self.one_key()?, lifetime(lifespan, max_idle)?)
+                    let (options, _) = put_options(self.put)?;
+                    Operation::Touch(self.one_key()?, options.lifetime)
                 }
                 OperationKind::List => Operation::List(list_options(self.list)?.0),
                 OperationKind::Cursor => Operation::Cursor(list_options(self.list)?.0),

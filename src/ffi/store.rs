@@ -3,7 +3,7 @@
 use super::bytes::larder_bytes_t;
 use super::error::larder_error_t;
 use super::options::{larder_put_options_t, lifetime, put_options};
-use super::pointer::{buffer, bytes, call, handle, put, required, timeout};
+use super::pointer::{buffer, bytes, call, handle, output, put, required, timeout};
 use super::record::{self, larder_record_t};
 use super::statistics::larder_statistics_t;
 use crate::boundary::guard::protect_or;
@@ -507,7 +507,7 @@ pub unsafe extern "C" fn larder_store_describe(
     // SAFETY: by this function's contract.
     unsafe {
         call(err, || {
-            let out = required(json, "json")?;
+            let out = output(json, "json")?;
             let description = handle(store, "store")?.0.store()?.describe();
             out.write(larder_bytes_t::give(description.to_string().into_bytes()));
             Ok(Status::OK)

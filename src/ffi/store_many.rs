@@ -406,8 +406,13 @@ pub(super) unsafe fn entries<'a>(
 ///
 /// # Safety
 ///
-/// `first` is an array of more than `index` structs that each begin with the same `size_t struct_size`.
+/// `first` is an array of more than `index` structs that each begin with the same `size_t struct_size`; the first was
+/// looked at before the others are.
 pub(super) unsafe fn element<T>(first: *const T, index: usize) -> *const T {
+    if index == 0 {
+        // Not looked at yet: it may be null or not aligned, which `options` says.
+        return first;
+    }
     // SAFETY: by this function's contract.
     unsafe {
         let stride = first.cast::<usize>().read();

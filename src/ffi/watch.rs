@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::larder_error_t;
 use super::events::larder_events_t;
 use super::options::{larder_watch_options_t, watch_options};
-use super::pointer::{call, give, handle, required, timeout, wait_from_ms};
+use super::pointer::{call, give, handle, output, required, timeout, wait_from_ms};
 use super::store::larder_store_t;
 use crate::boundary::guard::{self, protect_or};
 use crate::boundary::handle::{WatchHandle, keep_alive, release};
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn larder_store_watch(
     // SAFETY: by this function's contract.
     unsafe {
         call(err, || {
-            let out = required(watch, "watch")?;
+            let out = output(watch, "watch")?;
             let (options, timeout_ms) = watch_options(options)?;
             let opened = wait(handle(store, "store")?.0.store()?.watch(&options), timeout(timeout_ms)?)?;
             out.write(give(larder_watch_t(WatchHandle::new(opened))));
@@ -71,8 +71,8 @@ pub unsafe extern "C" fn larder_store_watch(
 /// @param wait_ms  milliseconds to wait for the first; 0 for not at all, negative for without end
 /// @param events   receives the events, to be freed with larder_events_free; NULL when there are none
 /// @param err      receives the error on failure; may be NULL
-/// @return LARDER_OK; LARDER_NOT_FOUND when none came in time; LARDER_CLOSED when the watch, its store or its larder
-///         was closed and all events were read; LARDER_WOULD_DEADLOCK, LARDER_FORKED, LARDER_INVALID_ARGUMENT
+/// @return LARDER_OK; LARDER_NOT_FOUND when none came in time; LARDER_CLOSED when the watch or its larder was closed,
+///         which drops events that were not read; LARDER_WOULD_DEADLOCK, LARDER_FORKED, LARDER_INVALID_ARGUMENT
 ///
 /// # Safety
 ///
