@@ -98,6 +98,11 @@ impl FaultStore {
     }
 }
 
+/// The record, unless it has expired while the answer was late.
+fn living(found: Option<Record>) -> Option<Record> {
+    found.filter(|record| !record.is_expired())
+}
+
 /// The fault that a key asks for.
 fn fault_of(key: &[u8]) -> Option<Fault> {
     let text = String::from_utf8_lossy(key);
@@ -135,11 +140,12 @@ impl Store for FaultStore {
     }
 
     fn get(&self, key: &[u8]) -> Reply<Option<Record>> {
-        self.answer(key, self.inner.get(key))
+        self.answer(key, self.inner.get(key)).map(living)
     }
 
     fn get_many(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>> {
-        self.answer(keys.first().copied().unwrap_or_default(), self.inner.get_many(keys))
+        let reply = self.answer(keys.first().copied().unwrap_or_default(), self.inner.get_many(keys));
+        reply.map(|found| found.into_iter().map(living).collect())
     }
 
     fn contains(&self, key: &[u8]) -> Reply<bool> {
@@ -167,7 +173,8 @@ impl Store for FaultStore {
     }
 
     fn list(&self, options: &ListOptions) -> Reply<Vec<Record>> {
-        self.answer(&options.prefix, self.inner.list(options))
+        let reply = self.answer(&options.prefix, self.inner.list(options));
+        reply.map(|found| found.into_iter().filter(|record| !record.is_expired()).collect())
     }
 
     fn cursor(&self, options: &ListOptions) -> Reply<Box<dyn Cursor>> {
@@ -196,5 +203,36 @@ impl Store for FaultStore {
 
     fn describe(&self) -> serde_json::Value {
         serde_json::json!({"type": "fault", "over": self.inner.describe()})
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::larder::Larder;
+    use crate::store::options::{ListOptions, PutOptions};
+
+    #[test]
+    fn a_record_that_expires_while_the_answer_is_late_is_not_shown() {
+        let larder = Larder::open("fault://?lifespan=20ms").expect("a larder");
+        let store = larder.store("default").expect("a store");
+        let key = b"delay:60:k";
+        let late = || ListOptions { prefix: key.to_vec(), ..ListOptions::default() };
+        // The work is done before the delay, so that the record is found, and is too old when it is shown.
+        let write = || drop(store.put(key, b"v", &PutOptions::default()));
+        write();
+        assert!(crate::wait(store.get(key), None).expect("open").is_none());
+        write();
+        assert_eq!(crate::wait(store.get_many(&[key]), None).expect("open").iter().flatten().count(), 0);
+        write();
+        assert!(crate::wait(store.list(&late()), None).expect("open").is_empty());
+    }
+
+    #[test]
+    fn a_look_into_memory_counts_no_read() {
+        let larder = Larder::open("fault://").expect("a larder");
+        let store = larder.store("default").expect("a store");
+        store.peek(b"k", &mut |_| {}).expect("open");
+        let counted = crate::wait(store.statistics(), None).expect("open");
+        assert_eq!((counted.hits, counted.misses), (0, 0));
     }
 }
