@@ -22,7 +22,11 @@ impl Term {
         match self {
             Term::Default => default_ms,
             Term::Unlimited => 0,
-            Term::For(duration) => u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1),
+            // In 64 bits: a division of 128 would cost as much as the rest of a write.
+            Term::For(duration) => {
+                let rest_ms = u64::from(duration.subsec_nanos().div_ceil(1_000_000));
+                duration.as_secs().saturating_mul(1_000).saturating_add(rest_ms).max(1)
+            }
         }
     }
 }
@@ -138,4 +142,26 @@ pub struct WatchOptions {
     pub start: WatchStart,
     /// How many events may wait for the reader; 0 for 65,536. Beyond it events are dropped, and one `lost` event says how many.
     pub capacity: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_is_rounded_up_to_a_whole_millisecond_and_does_not_overflow() {
+        let expected = [
+            (Duration::ZERO, 1),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_millis(1), 1),
+            (Duration::from_nanos(1_000_001), 2),
+            (Duration::new(2, 999_999_999), 3_000),
+            (Duration::from_millis(i64::MAX as u64), i64::MAX as u64),
+            (Duration::MAX, u64::MAX),
+        ];
+        for (duration, ms) in expected {
+            assert_eq!(Term::For(duration).resolve_ms(7), ms, "{duration:?}");
+        }
+        assert_eq!((Term::Default.resolve_ms(7), Term::Unlimited.resolve_ms(7)), (7, 0));
+    }
 }
