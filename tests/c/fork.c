@@ -145,6 +145,30 @@ static void *be_busy(void *argument) {
   return NULL;
 }
 
+static void a_log_reader_of_the_parent_is_forked_in_the_child(void **state) {
+  (void)state;
+  larder_log_t *log = NULL;
+  OK(larder_log_open(LARDER_LOG_INFO, &log, E));
+  pid_t child = fork();
+  if (child == 0) {
+    uint8_t line[64];
+    larder_log_t *own = NULL;
+    larder_t *larder = NULL;
+    CHILD(larder_log_next(log, -1, NULL, line, sizeof line, NULL, NULL, NULL) == LARDER_FORKED);
+    CHILD(larder_log_open(LARDER_LOG_INFO, &own, NULL) == LARDER_OK);
+    /* Ends nothing of the child's. */
+    larder_log_close(log);
+    larder_log_free(log);
+    CHILD(larder_open(TEXT("memory://"), &larder, NULL) == LARDER_OK);
+    CHILD(larder_log_next(own, 20000, NULL, line, sizeof line, NULL, NULL, NULL) == LARDER_OK);
+    larder_log_free(own);
+    larder_free(larder);
+    end_child();
+  }
+  expect_child_ends_well(child);
+  larder_log_free(log);
+}
+
 static void on_line(void *user, int32_t level, const char *target, const char *message, uint64_t dropped) {
   (void)user;
   (void)level;
@@ -183,6 +207,7 @@ static void a_child_of_a_busy_parent_opens_a_larder_of_its_own(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(handles_say_forked_in_the_child_and_the_parent_goes_on),
+      cmocka_unit_test(a_log_reader_of_the_parent_is_forked_in_the_child),
       cmocka_unit_test(a_child_of_a_busy_parent_opens_a_larder_of_its_own),
   };
   return cmocka_run_group_tests_name("fork", tests, NULL, NULL);

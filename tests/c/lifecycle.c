@@ -99,12 +99,47 @@ static void a_configuration_error_names_the_setting_and_suggests(void **state) {
   assert_null(larder);
 }
 
+/* A host that initialised nothing may still free what a call was to give. */
+static void an_output_is_null_after_a_failure(void **state) {
+  (void)state;
+  void *const garbage = (void *)(uintptr_t)0x10;
+  larder_t *larder = garbage, *closed = open_larder("memory://");
+  larder_store_t *closed_store = open_store(closed), *store = garbage;
+  larder_cursor_t *cursor = garbage;
+  larder_watch_t *watch = garbage;
+  larder_records_t *records = garbage;
+  larder_bytes_t *json = garbage;
+  larder_log_t *log = garbage;
+  const larder_record_t *record = garbage;
+  OK(larder_close(closed, 0, E));
+  EXPECT(LARDER_CONFIG, larder_open(TEXT("nothing"), &larder, E));
+  EXPECT(LARDER_CLOSED, larder_store_open(closed, TEXT("default"), NULL, &store, E));
+  EXPECT(LARDER_CLOSED, larder_store_get(closed_store, TEXT("k"), 0, &record, E));
+  EXPECT(LARDER_CLOSED, larder_store_list(closed_store, NULL, &records, E));
+  EXPECT(LARDER_CLOSED, larder_store_cursor(closed_store, NULL, &cursor, E));
+  EXPECT(LARDER_CLOSED, larder_store_watch(closed_store, NULL, &watch, E));
+  OK(larder_store_close(closed_store, E));
+  EXPECT(LARDER_CLOSED, larder_store_describe(closed_store, &json, E));
+  REFUSED("level", larder_log_open(0, &log, E));
+  assert_null(larder);
+  assert_null(store);
+  assert_null(record);
+  assert_null(records);
+  assert_null(cursor);
+  assert_null(watch);
+  assert_null(json);
+  assert_null(log);
+  larder_store_free(closed_store);
+  larder_free(closed);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(closing_a_larder_twice_is_fine_and_its_handles_say_closed),
       cmocka_unit_test(a_freed_larder_leaves_handles_that_say_closed),
       cmocka_unit_test(a_closed_handle_says_closed_and_others_go_on),
       cmocka_unit_test(many_larders_live_beside_one_another),
+      cmocka_unit_test(an_output_is_null_after_a_failure),
       cmocka_unit_test(a_configuration_error_names_the_setting_and_suggests),
   };
   return cmocka_run_group_tests_name("lifecycle", tests, NULL, NULL);

@@ -118,6 +118,47 @@ static void an_array_of_a_newer_header_has_its_stride(void **state) {
   larder_record_free(record);
 }
 
+static void a_struct_size_that_is_garbage_is_refused_and_not_followed(void **state) {
+  (void)state;
+  static const size_t sizes[] = {4097, (size_t)1 << 32, SIZE_MAX / 2, SIZE_MAX};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    larder_put_options_t put = {.struct_size = sizes[i]};
+    REFUSED("options", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+    larder_request_t request = {.struct_size = sizes[i]};
+    larder_queue_t *queue = NULL;
+    OK(larder_queue_open(1, &queue, E));
+    REFUSED("requests", larder_queue_submit(queue, &request, 1, NULL, E));
+    larder_queue_free(queue);
+  }
+}
+
+static void a_reserved_field_that_is_set_is_refused(void **state) {
+  (void)state;
+  larder_records_t *records = NULL;
+  larder_watch_t *watch = NULL;
+  larder_store_t *opened = NULL;
+  larder_queue_t *queue = NULL;
+  OK(larder_queue_open(1, &queue, E));
+  for (size_t i = 0; i < 4; i++) {
+    larder_put_options_t put = {.struct_size = sizeof put};
+    larder_list_options_t list = {.struct_size = sizeof list};
+    larder_watch_options_t watching = {.struct_size = sizeof watching};
+    larder_store_options_t names = {.struct_size = sizeof names};
+    larder_request_t request = {.struct_size = sizeof request, .operation = LARDER_OPERATION_PING, .store = store};
+    put.reserved[i] = list.reserved[i] = watching.reserved[i] = names.reserved[i] = request.reserved[i] = 1;
+    REFUSED("options.reserved", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+    REFUSED("options.reserved", larder_store_list(store, &list, &records, E));
+    REFUSED("options.reserved", larder_store_watch(store, &watching, &watch, E));
+    REFUSED("options.reserved", larder_store_open(larder, TEXT("default"), &names, &opened, E));
+    REFUSED("requests.reserved", larder_queue_submit(queue, &request, 1, NULL, E));
+  }
+  larder_list_options_t list = {.struct_size = sizeof list, .reserved_flags = 1};
+  REFUSED("options.reserved_flags", larder_store_list(store, &list, &records, E));
+  larder_watch_options_t watching = {.struct_size = sizeof watching, .reserved_flags = 1};
+  REFUSED("options.reserved_flags", larder_store_watch(store, &watching, &watch, E));
+  larder_queue_free(queue);
+}
+
 static void values_out_of_range_are_refused_by_name(void **state) {
   (void)state;
   larder_put_options_t put = {.struct_size = sizeof put, .lifespan_ms = -2};
@@ -148,6 +189,8 @@ static void values_out_of_range_are_refused_by_name(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_struct_size_that_was_forgotten_is_refused),
+      cmocka_unit_test(a_struct_size_that_is_garbage_is_refused_and_not_followed),
+      cmocka_unit_test(a_reserved_field_that_is_set_is_refused),
       cmocka_unit_test(an_unaligned_struct_is_refused),
       cmocka_unit_test(a_struct_of_an_older_header_works),
       cmocka_unit_test(a_struct_of_a_newer_header_works_while_its_new_fields_are_zero),

@@ -317,6 +317,45 @@ static void the_descriptor_is_readable_while_completions_wait(void **state) {
   larder_queue_free(queue);
 }
 
+static void the_descriptor_stays_readable_when_only_a_part_was_drained(void **state) {
+  (void)state;
+  larder_queue_t *queue = open_queue(0);
+  int32_t descriptor = -1;
+  uint64_t number = 0;
+  OK(larder_queue_descriptor(queue, &descriptor, E));
+  for (uint64_t id = 0; id < 3; id++) {
+    larder_request_t ping = request_of(id, LARDER_OPERATION_PING, NULL);
+    OK(larder_queue_submit(queue, &ping, 1, NULL, E));
+  }
+  assert_true(readable(descriptor, 20000));
+  assert_int_equal(read(descriptor, &number, sizeof number), sizeof number);
+  take(queue);
+  assert_true(readable(descriptor, 20000));
+  take(queue);
+  assert_true(readable(descriptor, 20000));
+  take(queue);
+  assert_false(readable(descriptor, 0));
+  larder_queue_free(queue);
+}
+
+static void an_id_may_be_used_again_and_again(void **state) {
+  (void)state;
+  larder_queue_t *queue = open_queue(0);
+  for (int round = 0; round < 200; round++) {
+    larder_request_t slow = request_of(7, LARDER_OPERATION_GET, "delay:1:k"), never = request_of(7, LARDER_OPERATION_GET, "never:k");
+    OK(larder_queue_submit(queue, &slow, 1, NULL, E));
+    if (round % 2) sleep_ms(1);
+    int32_t cancelled = larder_queue_cancel(queue, 7, NULL);
+    larder_completion_t done = take(queue);
+    assert_int_equal(done.status, cancelled == LARDER_OK ? LARDER_CANCELLED : LARDER_NOT_FOUND);
+    free_completion(&done);
+    /* What the first was answered late is not the answer of the second. */
+    never.timeout_ms = 3;
+    expect_answer(queue, LARDER_TIMEOUT, &never);
+  }
+  larder_queue_free(queue);
+}
+
 static void expect_each_closed_once(larder_queue_t *queue) {
   static uint8_t seen[MANY];
   memset(seen, 0, sizeof seen);
@@ -398,6 +437,8 @@ int main(void) {
       WITH(open_memory, a_full_queue_is_busy_until_it_is_drained),
       WITH(open_fault, an_id_in_flight_is_refused_and_free_again_afterwards),
       WITH(open_fault, the_descriptor_is_readable_while_completions_wait),
+      WITH(open_memory, the_descriptor_stays_readable_when_only_a_part_was_drained),
+      WITH(open_fault, an_id_may_be_used_again_and_again),
       WITH(open_fault, closing_a_queue_completes_each_request_in_flight_once_with_closed),
       WITH(open_fault, closing_a_larder_completes_each_request_in_flight_once_with_closed),
       WITH(open_fault, a_queue_with_requests_in_flight_and_undrained_completions_is_freed_whole),
