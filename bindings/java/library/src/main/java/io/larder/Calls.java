@@ -135,9 +135,13 @@ record Calls(State state, Handle store, long timeoutMs) {
         firstError = status;
       }
     }
-    if (firstError != null) {
-      throw new BatchException(Answer.error(firstError, payload, 8, errorLength), List.copyOf(outcomes));
+    if (firstError == null) {
+      return outcomes;
     }
-    return outcomes;
+    LarderException first = Answer.error(firstError, payload, 8, errorLength);
+    // What no record was spared has nothing to tell of each.
+    Status common = firstError;
+    boolean isCommon = outcomes.stream().allMatch(outcome -> outcome.status() == common);
+    throw isCommon ? first : new BatchException(first, List.copyOf(outcomes));
   }
 }

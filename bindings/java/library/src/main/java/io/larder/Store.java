@@ -328,7 +328,8 @@ public final class Store implements AutoCloseable {
    *
    * @param records what to write
    * @return what each came to, in their order
-   * @throws BatchException if some could not be written; it says which
+   * @throws BatchException if some could not be written; it says which. If none could for the same reason, it is that
+   *     reason's exception
    */
   public List<Outcome> putAll(Collection<KeyValue> records) {
     return now(calls.putAll(records));
@@ -574,8 +575,8 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Closes this store: each later call throws a {@link ClosedException}; other stores on the same records stay open, and
-   * what is in flight goes on. Idempotent. Does not block.
+   * Closes this store: each later call throws a {@link ClosedException}, and so does what is in flight; other stores on
+   * the same records stay open. Idempotent. Does not block.
    */
   @Override
   public void close() {

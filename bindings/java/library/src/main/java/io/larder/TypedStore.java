@@ -129,7 +129,8 @@ public final class TypedStore<K, V> implements AutoCloseable {
    * @param records what to write
    * @param options lifespan, max-idle and metadata of each
    * @return what each came to, in the order of the map
-   * @throws BatchException if some could not be written; it says which
+   * @throws BatchException if some could not be written; it says which. If none could for the same reason, it is that
+   *     reason's exception
    */
   public List<Outcome> putAll(Map<? extends K, ? extends V> records, PutOptions options) {
     return store.putAll(encodeAll(records, options));

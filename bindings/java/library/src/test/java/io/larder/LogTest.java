@@ -1,0 +1,47 @@
+package io.larder;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+import org.junit.jupiter.api.Test;
+
+/** The library's log lines in SLF4J, here with java.util.logging behind it. */
+class LogTest {
+  private static final Logger LOGGER = Logger.getLogger("io.larder");
+
+  @Test
+  void linesOfTheLibraryComeToSlf4jWhileALarderIsOpen() throws Exception {
+    ConcurrentLinkedQueue<LogRecord> records = new ConcurrentLinkedQueue<>();
+    Handler handler = new Handler() {
+      @Override
+      public void publish(LogRecord record) {
+        records.add(record);
+      }
+
+      @Override
+      public void flush() {}
+
+      @Override
+      public void close() {}
+    };
+    LOGGER.addHandler(handler);
+    try {
+      Larder larder = Larder.open("memory://");
+      Support.await("a line came", () -> !records.isEmpty());
+      LogRecord line = records.peek();
+      assertEquals("io.larder.larder", line.getLoggerName());
+      assertEquals(Level.INFO, line.getLevel());
+      assertFalse(line.getMessage().isEmpty());
+      larder.close();
+      Support.await("the reader ends", () -> Thread.getAllStackTraces().keySet().stream()
+          .noneMatch(thread -> thread.getName().equals("larder-log") && thread.isAlive()));
+    } finally {
+      LOGGER.removeHandler(handler);
+    }
+  }
+}
