@@ -1432,7 +1432,8 @@ void larder_records_free(larder_records_t *records);
  * @param name, name_length    the name, UTF-8
  * @param value, value_length  the value, any bytes
  * @param err                  receives the error on failure; may be NULL
- * @return LARDER_OK; LARDER_BUFFER_TOO_SMALL (nothing was appended); LARDER_INVALID_ARGUMENT
+ * @return LARDER_OK; LARDER_BUFFER_TOO_SMALL (nothing was appended); LARDER_TOO_LARGE over 1 MiB;
+ *         LARDER_INVALID_ARGUMENT
  */
 int32_t larder_metadata_append(uint8_t *metadata,
                                size_t capacity,

@@ -3,7 +3,7 @@
 use super::error::larder_error_t;
 use super::pointer::{buffer, bytes, call, put, text};
 use crate::error::{Error, Status};
-use crate::store::record::Metadata;
+use crate::store::record::MAX_METADATA_LENGTH;
 
 /// Appends a name and a value to metadata in its stored form, which is, for each pair: the name's length (u32
 /// little-endian), the value's length (u32 little-endian), name, value; a name that stands twice counts once, with the
@@ -18,7 +18,8 @@ use crate::store::record::Metadata;
 /// @param name, name_length    the name, UTF-8
 /// @param value, value_length  the value, any bytes
 /// @param err                  receives the error on failure; may be NULL
-/// @return LARDER_OK; LARDER_BUFFER_TOO_SMALL (nothing was appended); LARDER_INVALID_ARGUMENT
+/// @return LARDER_OK; LARDER_BUFFER_TOO_SMALL (nothing was appended); LARDER_TOO_LARGE over 1 MiB;
+///         LARDER_INVALID_ARGUMENT
 ///
 /// # Safety
 ///
@@ -39,13 +40,22 @@ pub unsafe extern "C" fn larder_metadata_append(
         call(err, || {
             let used = *super::pointer::handle(length.cast_const(), "length")?;
             let target = buffer(metadata, capacity, "metadata")?;
-            let pair = Metadata::new([(text(name, name_length, "name")?, bytes(value, value_length, "value")?)])?;
-            let end = used
-                .checked_add(pair.as_bytes().len())
+            let (name, value) = (text(name, name_length, "name")?, bytes(value, value_length, "value")?);
+            let end = [8, name.len(), value.len()]
+                .iter()
+                .try_fold(used, |sum, part| sum.checked_add(*part))
                 .ok_or_else(|| Error::argument("length", format!("{used} is impossible")))?;
+            if end > MAX_METADATA_LENGTH {
+                let text = format!("it would be {end} bytes long; the limit is {MAX_METADATA_LENGTH}");
+                return Err(Error::new(Status::TOO_LARGE, "metadata", text));
+            }
             put(length, end);
             let Some(room) = target.get_mut(used..end) else { return Ok(Status::BUFFER_TOO_SMALL) };
-            room.copy_from_slice(pair.as_bytes());
+            let (lengths, pair) = room.split_at_mut(8);
+            lengths[..4].copy_from_slice(&(name.len() as u32).to_le_bytes());
+            lengths[4..].copy_from_slice(&(value.len() as u32).to_le_bytes());
+            pair[..name.len()].copy_from_slice(name.as_bytes());
+            pair[name.len()..].copy_from_slice(value);
             Ok(Status::OK)
         })
     }
