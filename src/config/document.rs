@@ -16,7 +16,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::settings::Settings;
+use super::settings::{Settings, kind_of};
 use crate::error::{Error, Result, Status};
 
 /// The name of the store that a URL, or a document without `stores`, describes.
@@ -159,7 +159,10 @@ impl Config {
         let stores = match root.shift_remove("stores") {
             Some(Value::Object(stores)) => stores,
             Some(other) => {
-                return Err(Error::config("stores", format!("it is {other}; expected sections [stores.<name>]")));
+                return Err(Error::config(
+                    "stores",
+                    format!("it is {}; expected sections [stores.<name>]", kind_of(&other)),
+                ));
             }
             None => Map::new(),
         };
@@ -170,7 +173,7 @@ impl Config {
         let mut config = Config::default();
         for (name, section) in stores {
             let Value::Object(section) = section else {
-                let message = format!("it is {section}; expected a section [stores.{name}] with a type");
+                let message = format!("it is {}; expected a section [stores.{name}] with a type", kind_of(&section));
                 return Err(Error::config(format!("stores.{name}"), message));
             };
             let store = StoreConfig::new(&format!("stores.{name}"), section)?;
@@ -264,8 +267,8 @@ mod tests {
             ("[stores]", "stores: there is none"),
             ("[store.a]\ntype = \"memory\"", "store: there is no such setting; did you mean \"stores\"?"),
             ("[stores.a]\nmax_entries = 1", "stores.a.type: it is missing"),
-            ("stores = 5", "stores: it is 5"),
-            ("stores.a = 5", "stores.a: it is 5"),
+            ("stores = 5", "stores: it is a number"),
+            ("stores.a = \"redis://:secret@host\"", "stores.a: it is a text; expected a section"),
             ("{", "config: the JSON cannot be read"),
             ("a = \nb", "config: the TOML cannot be read: line "),
             ("memory://?a=1&a=2", "a: it stands in the URL twice"),

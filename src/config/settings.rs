@@ -42,7 +42,8 @@ impl Settings {
         match self.take(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.malformed(key, &other, "a text")),
+            // A secret is a text, so what stands in a text's place is not repeated.
+            Some(other) => Err(Error::config(self.name(key), format!("it is {}; expected a text", kind_of(&other)))),
         }
     }
 
@@ -130,6 +131,18 @@ impl Settings {
     }
 }
 
+/// What a value is, for errors that must not repeat it.
+pub fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a section",
+    }
+}
+
 /// The text of an error about a word that is none of `choices`.
 pub fn unknown<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>, kind: &str) -> String {
     format!("\"{word}\" is not known; {}", suggest(word, choices, kind))
@@ -169,6 +182,12 @@ mod tests {
         assert!(error.to_string().starts_with("stores.a.lifespan: it is \"1d\"; expected a duration"), "{error}");
         let error = settings(r#"{"max_entries": -1}"#).count("max_entries").expect_err("malformed");
         assert!(error.to_string().contains("it is -1"), "{error}");
+    }
+
+    #[test]
+    fn what_stands_in_a_texts_place_is_not_repeated() {
+        let error = settings(r#"{"password": 12345}"#).text("password").expect_err("malformed");
+        assert_eq!(error.to_string(), "stores.a.password: it is a number; expected a text");
     }
 
     #[test]

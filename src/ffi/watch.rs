@@ -14,6 +14,7 @@ use crate::boundary::wait::wait;
 use crate::error::{Error, Result, Status};
 use crate::runtime;
 use crate::store::event::Watch;
+use crate::store::reply::Reply;
 
 /// A watch on a store. Any thread may close it; one thread at a time reads it.
 pub struct larder_watch_t(pub(super) WatchHandle);
@@ -93,6 +94,9 @@ pub unsafe extern "C" fn larder_watch_next(
             let most = positive(most)?;
             let watch = Arc::clone(handle(watch, "watch")?.0.watch()?);
             let reply = watch.next(most);
+            if wait_ms == 0 && matches!(reply, Reply::Pending(_)) {
+                return Ok(Status::NOT_FOUND);
+            }
             let told = match wait(keep_alive(watch, reply), wait_from_ms(wait_ms)) {
                 Err(error) if error.status() == Status::TIMEOUT => return Ok(Status::NOT_FOUND),
                 other => other?,
