@@ -1,0 +1,2 @@
+/** Examples, each of which shows one thing. */
+package io.larder.examples;
