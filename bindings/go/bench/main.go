@@ -5,7 +5,7 @@
 // Only ratios between columns of one row mean anything: the machine is what it is. The candidates take turns, and each
 // figure is the median of the rounds.
 //
-// Usage: LARDER_LIBRARY=…/liblarder.so go run . [-quick]
+// Usage: LARDER_LIBRARY=…/liblarder.so go run . [-quick] [-cpu]
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -23,14 +24,30 @@ type plan struct {
 	rounds int
 	turn   time.Duration
 	sizes  []int
+	clock  clock
 }
+
+// clock is a time that goes on, and how many of it go on at once while so many threads run.
+type clock struct {
+	now   func() time.Duration
+	parts func(threads int) float64
+}
+
+var (
+	wall       = clock{wallTime, func(int) float64 { return 1 }}
+	processors = clock{processorTime, func(threads int) float64 { return float64(threads) }}
+)
 
 func main() {
 	quick := flag.Bool("quick", false, "measure 32k keys only, in less than a minute")
+	cpu := flag.Bool("cpu", false, "count the time that the processors spent, for a machine that others use too")
 	flag.Parse()
-	chosen := plan{rounds: 7, turn: 300 * time.Millisecond, sizes: []int{32 << 10, 1_000_000}}
+	chosen := plan{rounds: 7, turn: 300 * time.Millisecond, sizes: []int{32 << 10, 1_000_000}, clock: wall}
 	if *quick {
-		chosen = plan{rounds: 5, turn: 100 * time.Millisecond, sizes: []int{32 << 10}}
+		chosen = plan{rounds: 5, turn: 100 * time.Millisecond, sizes: []int{32 << 10}, clock: wall}
+	}
+	if *cpu {
+		chosen.clock = processors
 	}
 	for _, size := range chosen.sizes {
 		if err := table(chosen, size); err != nil {
@@ -67,12 +84,13 @@ func table(chosen plan, size int) error {
 }
 
 func row(chosen plan, work work, threads int, caches []cache, keys []key, streams [][]uint32) {
+	runtime.GC()
 	speeds := make([][]float64, len(caches))
 	for round := range chosen.rounds {
 		for turn := range caches {
 			// Each candidate is first as often as the others.
 			index := (turn + round) % len(caches)
-			speeds[index] = append(speeds[index], speed(work, threads, caches[index], keys, streams, chosen.turn))
+			speeds[index] = append(speeds[index], speed(chosen, work, threads, caches[index], keys, streams))
 		}
 	}
 	var medians []float64
@@ -108,13 +126,13 @@ func verdict(work work, threads int, ratio, nanoseconds, allocations float64) st
 	return text + ": reached"
 }
 
-// speed is how many million operations a second all threads do together.
-func speed(work work, threads int, measured cache, keys []key, streams [][]uint32, turn time.Duration) float64 {
-	runtime.GC()
+// speed is how many million operations a second all threads do together. Of the processors' time each thread has its
+// part, that of its cache's own threads and of the garbage collector included.
+func speed(chosen plan, work work, threads int, measured cache, keys []key, streams [][]uint32) float64 {
 	counts := make([]int, threads)
 	var running sync.WaitGroup
-	begin := time.Now()
-	end := begin.Add(turn)
+	begin := chosen.clock.now()
+	end := time.Now().Add(chosen.turn)
 	for thread := range threads {
 		running.Go(func() {
 			worker := newWorker(work, measured.reader(), keys, streams[thread])
@@ -124,12 +142,26 @@ func speed(work work, threads int, measured cache, keys []key, streams [][]uint3
 		})
 	}
 	running.Wait()
-	taken := time.Since(begin)
+	taken := chosen.clock.now() - begin
 	total := 0
 	for _, count := range counts {
 		total += count
 	}
-	return float64(total) / taken.Seconds() / 1e6
+	return float64(total) / taken.Seconds() / 1e6 * chosen.clock.parts(threads)
+}
+
+var started = time.Now()
+
+func wallTime() time.Duration {
+	return time.Since(started)
+}
+
+func processorTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		panic(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // allocationsOf is how many allocations an operation makes, in one thread.
