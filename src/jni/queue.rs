@@ -1,7 +1,6 @@
 //! The natives of the completion queue: a Java thread drains it, and completes futures elsewhere.
 
 use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jlong};
-use parking_lot::Mutex;
 
 use super::answer::Answer;
 use super::array::Environment;
@@ -11,6 +10,7 @@ use crate::boundary::guard::protect;
 use crate::boundary::queue::Queue;
 use crate::error::Status;
 use crate::ffi::pointer::wait_from_ms;
+use crate::sync::Mutex;
 
 /// A queue, and completions that were drained when Java had no memory for them.
 struct JavaQueue {

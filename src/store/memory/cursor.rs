@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::engine::Engine;
 use super::store::project;
 use crate::error::Result;
@@ -12,6 +10,7 @@ use crate::store::event::Cursor;
 use crate::store::options::Projection;
 use crate::store::record::Record;
 use crate::store::reply::Reply;
+use crate::sync::Mutex;
 
 /// A cursor over a memory engine.
 pub(super) struct MemoryCursor<E: Engine> {

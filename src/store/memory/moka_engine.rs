@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use moka::Equivalent;
 use moka::notification::RemovalCause;
 use moka::sync::Cache;
-use parking_lot::{Mutex, RwLock};
 use serde_json::{Value, json};
 
 use super::budget::{Budget, Cost};
@@ -28,6 +27,7 @@ use crate::store::event::EventKind;
 use crate::store::options::{Condition, Lifetime, Outcome, WatchOptions};
 use crate::store::record::{Parts, Record};
 use crate::store::statistics::Statistics;
+use crate::sync::{Mutex, RwLock};
 
 const STRIPES: usize = 64;
 /// Writes that may be under way at once; so many entries before the bound they begin to go one by one.
@@ -512,7 +512,9 @@ impl Engine for MokaEngine {
                 "events of evictions and expiries come when moka gets to them: within about two seconds, and possibly \
                  after the event of the key's next write",
                 "a watch that begins with what is there keeps writers waiting while it takes stock",
-                "size, list and clear look at every record of the backend"
+                "size, list and clear look at every record of the backend",
+                "not to be used in a forked child: the locks inside moka keep a table of the process, which the child \
+                 inherits with threads in it that do not exist there"
             ],
         })
     }

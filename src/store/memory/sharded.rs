@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::blocks;
@@ -23,6 +22,7 @@ use crate::error::Result;
 use crate::store::options::{Condition, Lifetime, Outcome, Term, WatchOptions};
 use crate::store::record::{Parts, Record};
 use crate::store::statistics::Statistics;
+use crate::sync::Mutex;
 
 /// The most shards that a store has unless it is told.
 const SHARDS: u64 = 64;

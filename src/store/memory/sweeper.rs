@@ -7,10 +7,9 @@ use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::clock;
 use crate::per_process::PerProcess;
+use crate::sync::{Condvar, Mutex};
 
 /// What the sweeper calls: an engine that removes what has expired.
 pub(super) trait Sweep: Send + Sync {

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use parking_lot::Mutex;
-
 use crate::error::{Error, Result, Status};
+use crate::sync::Mutex;
 
 /// A database's and a table's name.
 type Names = (Box<str>, Box<str>);

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::sync::Notify;
 
 use super::engine::Engine;
@@ -17,6 +16,7 @@ use crate::store::event::{Event, EventKind, Watch};
 use crate::store::options::{WatchOptions, WatchStart};
 use crate::store::record::Record;
 use crate::store::reply::Reply;
+use crate::sync::{Mutex, MutexGuard, RwLock};
 
 /// How many events wait at most, unless the options say otherwise.
 const CAPACITY: usize = 65_536;
