@@ -54,7 +54,7 @@ test: ## Set up and pass every test in all languages
 .PHONY: test-rust
 test-rust: ## The core: unit, contract, command and parser tests, and the model checks of what is lock-free
 	cargo test --quiet
-	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET)/loom cargo test --quiet --release --no-default-features --test loom
+	RUSTFLAGS="--cfg larder_loom" CARGO_TARGET_DIR=$(TARGET)/loom cargo test --quiet --release --no-default-features --lib loom
 
 .PHONY: test-c
 test-c: ## The C boundary: under ctest, gcc's sanitizers and Valgrind
