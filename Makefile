@@ -21,8 +21,8 @@ SHARED := $(TARGET)/release/liblarder.so
 export LARDER_LIBRARY := $(SHARED)
 export LARDER_TRACES
 
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MAVEN := mvn --batch-mode --no-transfer-progress --quiet
-C_BUILD := $(TARGET)/c
 JAVA := bindings/java
 
 .PHONY: help
@@ -78,7 +78,8 @@ test-install: ## Install into an empty folder, and build programs against what i
 lint: ## Formatting and static checks of all languages
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- -D warnings
-	cd bindings/go && test -z "$$(gofmt -l .)" && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@2026.1 ./...
+	cd bindings/go && test -z "$$(gofmt -l .)" && go vet ./... && go run $(STATICCHECK) ./...
+	cd bindings/go/bench && go vet ./... && go run $(STATICCHECK) ./...
 
 .PHONY: bench
 bench: ## Measure Larder beside its peers, in one run

@@ -15,7 +15,7 @@
  *            larder_error_free. On any other outcome *err becomes NULL. There is no thread-local last error.
  * Panics     are caught in every function: LARDER_PANIC where there is a status, the answer for NULL elsewhere.
  * Bytes      a pointer and a length, never NUL-terminated; NULL only with length 0. What a call is given is borrowed
- *            for the call: the library copies what it keeps.
+ *            for the call: the library copies what it keeps. What a call reads and what it writes must not overlap.
  * Outputs    are written on success, and where a function says so; pointers that it calls optional may be NULL.
  * Options    a struct that begins with struct_size = sizeof(struct); zero in every other field is the default. A
  *            program that was compiled against an older header works with a newer library, and the other way round
@@ -183,7 +183,8 @@
 #define LARDER_WATCH_NOW 0
 
 /**
- * A watch begins with a `created` event for each record that is there, then one `current` event, then changes.
+ * A watch begins with a `created` event for each record that is there when the watch comes to it, then one `current`
+ * event, then changes. Replayed, the events give what is there now.
  */
 #define LARDER_WATCH_EXISTING 1
 

@@ -17,7 +17,8 @@ pub const LARDER_LIST_RECORDS: u32 = 1;
 
 /// A watch begins with the next change.
 pub const LARDER_WATCH_NOW: u32 = 0;
-/// A watch begins with a `created` event for each record that is there, then one `current` event, then changes.
+/// A watch begins with a `created` event for each record that is there when the watch comes to it, then one `current`
+/// event, then changes. Replayed, the events give what is there now.
 pub const LARDER_WATCH_EXISTING: u32 = 1;
 
 /// Options of a write. Zero in all fields but `struct_size` is the default.

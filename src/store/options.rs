@@ -129,7 +129,8 @@ pub enum WatchStart {
     /// With the next change.
     #[default]
     Now,
-    /// With a `created` event, marked as initial, for each record that is there, then one `current` event, then changes.
+    /// With a `created` event, marked as initial, for each record that is there when the watch comes to it, then one
+    /// `current` event, then changes. Replayed, the events give what is there now.
     Existing,
 }
 
