@@ -47,6 +47,17 @@ public final class Codecs {
 
     @Override
     public byte[] encode(String text) {
+      byte[] quick = text.getBytes(StandardCharsets.UTF_8);
+      // What cannot be said in UTF-8 was replaced by a question mark: without one the text came over whole.
+      for (byte one : quick) {
+        if (one == '?') {
+          return encodeStrictly(text);
+        }
+      }
+      return quick;
+    }
+
+    private static byte[] encodeStrictly(String text) {
       try {
         ByteBuffer encoded = StandardCharsets.UTF_8.newEncoder().encode(CharBuffer.wrap(text));
         byte[] bytes = new byte[encoded.remaining()];
@@ -59,6 +70,12 @@ public final class Codecs {
 
     @Override
     public String decode(byte[] bytes) {
+      String quick = new String(bytes, StandardCharsets.UTF_8);
+      // What is not UTF-8 was replaced by this character, which may also stand in the text itself.
+      return quick.indexOf('\ufffd') < 0 ? quick : decodeStrictly(bytes);
+    }
+
+    private static String decodeStrictly(byte[] bytes) {
       try {
         return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
       } catch (CharacterCodingException failure) {

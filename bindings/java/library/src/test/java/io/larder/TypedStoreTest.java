@@ -91,6 +91,9 @@ class TypedStoreTest {
       Support.failure(CorruptException.class, typed.async().get("k"));
       assertThrows(CorruptException.class, () -> JsonCodec.of(Person.class).decode(bytes("null")));
       assertThrows(CorruptException.class, () -> Codecs.string().encode("half a pair: \ud800"));
+      for (String whole : List.of("", "why?", "\ufffd itself", "ä€\ud83d\ude00", "?\ud83d\ude00")) {
+        assertEquals(whole, Codecs.string().decode(Codecs.string().encode(whole)));
+      }
     }
   }
 
