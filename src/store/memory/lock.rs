@@ -3,8 +3,7 @@
 //! Critical sections here are some tens of nanoseconds long, shorter than what any lock that can wake a sleeper costs
 //! (its release is an atomic operation as well), and shorter than the second and third shared write to the lock's line
 //! that a reader-writer lock needs. Who finds it taken spins, then yields, then sleeps for short times: only while the
-//! holder itself was put off its processor does it come to that. Measured against `parking_lot`'s locks in
-//! `benches/throughput`.
+//! holder itself was put off its processor does it come to that. This is reasoned, not measured against another lock.
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
