@@ -168,13 +168,14 @@ impl Record {
         unsafe { (*self.block.as_ptr()).table }
     }
 
-    /// Has the processor fetch the block's second and third cache line while the caller looks at the first.
+    /// Has the processor fetch all cache lines of a small block at once, before the caller looks at the first.
     #[inline]
     pub(crate) fn prefetch(&self) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a prefetch reads nothing that the program sees and never faults, wherever the address points.
         unsafe {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(self.base().cast());
             _mm_prefetch::<_MM_HINT_T0>(self.base().wrapping_add(64).cast());
             _mm_prefetch::<_MM_HINT_T0>(self.base().wrapping_add(128).cast());
         }

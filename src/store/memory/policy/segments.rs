@@ -114,11 +114,9 @@ impl Segments {
 
     /// Counts a use of the entry in `slot`, which weighs `weight` from now on.
     pub(super) fn update(&mut self, slot: u32, weight: u32) {
-        if !self.slots.is_occupied(slot) {
-            return;
-        }
         self.note_use(slot);
-        if weight != self.slots.weight(slot) {
+        // Looks at the slot's node only where it has to: that is a cache line more for each write.
+        if weight != self.slots.weight(slot) && self.slots.is_occupied(slot) {
             self.have(slot, weight);
             match self.slots.segment(slot) {
                 Segment::Window => self.window.reweigh(&mut self.slots, slot, weight),

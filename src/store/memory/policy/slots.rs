@@ -103,7 +103,7 @@ impl Slots {
     /// The weight of the entry in `slot`.
     pub(super) fn weight(&self, slot: u32) -> u32 {
         let (chunk, at) = split(slot);
-        self.weights[chunk].as_ref().map_or(1, |weights| weights[at])
+        self.weights.get(chunk).and_then(Option::as_ref).map_or(1, |weights| weights[at])
     }
 
     /// Notes the weight of the entry in `slot`, for which memory was reserved.
