@@ -8,9 +8,9 @@ use super::store::{COPIED_WHILE_PINNED, larder_store_t, status_of};
 use crate::boundary::flat::{split, split_keys};
 use crate::boundary::wait::wait;
 use crate::error::{Error, Result, Status};
+use crate::store::Store;
 use crate::store::options::{Entry, Outcome};
 use crate::store::record::Record;
-use crate::store::{Lookup, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -298,12 +298,21 @@ pub struct ValueBuffer<'a> {
 
 impl ValueBuffer<'_> {
     fn add(&mut self, index: usize, value: &[u8]) {
-        let end = self.filled + value.len();
-        if let Some(room) = self.values.get_mut(self.filled..end) {
+        self.fill_in(self.filled, value);
+        self.skip(index, value);
+    }
+
+    /// Counts a value that is to be filled in later.
+    fn skip(&mut self, index: usize, value: &[u8]) {
+        self.lengths[index] = value.len() as i64;
+        self.filled += value.len();
+    }
+
+    /// Copies a value to where it begins, if there is room for all of it.
+    fn fill_in(&mut self, start: usize, value: &[u8]) {
+        if let Some(room) = self.values.get_mut(start..start + value.len()) {
             room.copy_from_slice(value);
         }
-        self.lengths[index] = value.len() as i64;
-        self.filled = end;
     }
 
     fn miss(&mut self, index: usize) {
@@ -333,13 +342,19 @@ pub fn get_many_into(
         }
         return Ok(target.filled);
     }
+    target.lengths.fill(LARDER_LENGTH_NOT_FOUND);
     let mut rest = keys;
-    for (index, length) in key_lengths.iter().enumerate() {
-        let Some((key, tail)) = rest.split_at_checked(*length as usize) else {
-            return Err(Error::argument("keys", format!("number {index} ends after the last byte")));
-        };
-        rest = tail;
-        peek_one(store, key, index, &mut target)?;
+    for (turn, lengths) in key_lengths.chunks(KEYS_PER_LOOK).enumerate() {
+        let mut window: [&[u8]; KEYS_PER_LOOK] = [&[]; KEYS_PER_LOOK];
+        let first = turn * KEYS_PER_LOOK;
+        for (at, length) in lengths.iter().enumerate() {
+            let Some((key, tail)) = rest.split_at_checked(*length as usize) else {
+                return Err(Error::argument("keys", format!("number {} ends after the last byte", first + at)));
+            };
+            window[at] = key;
+            rest = tail;
+        }
+        peek_window(store, &window[..lengths.len()], first, &mut target)?;
     }
     if !rest.is_empty() {
         return Err(Error::argument("keys", format!("{} bytes are left after the last one", rest.len())));
@@ -347,21 +362,22 @@ pub fn get_many_into(
     Ok(target.filled)
 }
 
-#[inline]
-fn peek_one(store: &Arc<dyn Store>, key: &[u8], index: usize, target: &mut ValueBuffer<'_>) -> Result<()> {
-    let mut large: Option<Record> = None;
-    let lookup = store.peek(key, &mut |record| {
+/// Keys that are looked up together: so many cache misses overlap.
+const KEYS_PER_LOOK: usize = 32;
+
+/// Looks up `keys`, the first of which is number `first` of all.
+fn peek_window(store: &Arc<dyn Store>, keys: &[&[u8]], first: usize, target: &mut ValueBuffer<'_>) -> Result<()> {
+    let mut large: [Option<(Record, usize)>; KEYS_PER_LOOK] = [const { None }; KEYS_PER_LOOK];
+    store.peek_many(keys, &mut |place, record| {
         if record.value().len() > COPIED_WHILE_PINNED {
-            large = Some(record.clone());
+            large[place] = Some((record.clone(), target.filled));
+            target.skip(first + place, record.value());
         } else {
-            target.add(index, record.value());
+            target.add(first + place, record.value());
         }
     })?;
-    if let Some(record) = large {
-        target.add(index, record.value());
-    }
-    if lookup != Lookup::Hit {
-        target.miss(index);
+    for (record, start) in large.iter().flatten() {
+        target.fill_in(*start, record.value());
     }
     Ok(())
 }
@@ -449,4 +465,40 @@ fn tell_all(outcomes: Vec<Result<Outcome>>, statuses: &mut [i32], revisions: &mu
         }
     }
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Backend;
+    use crate::store::memory::{MemoryBackend, MemoryConfig};
+    use crate::store::options::PutOptions;
+
+    #[test]
+    fn large_and_small_values_lie_in_the_order_of_their_keys_and_misses_take_no_room() {
+        let backend = MemoryBackend::open(MemoryConfig::default()).expect("a backend");
+        let store = backend.open("d", "t").expect("a store");
+        let count = 3 * KEYS_PER_LOOK as u8;
+        let (mut keys, mut expected, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
+        for number in 0..count {
+            keys.push(number);
+            if number % 5 == 4 {
+                lengths.push(LARDER_LENGTH_NOT_FOUND);
+                continue;
+            }
+            let length =
+                if number % 3 == 0 { COPIED_WHILE_PINNED + usize::from(number) + 1 } else { usize::from(number) };
+            let value = vec![number; length];
+            wait(store.put(&[number], &value, &PutOptions::default()), None).expect("a put");
+            lengths.push(length as i64);
+            expected.extend(value);
+        }
+        let key_lengths = vec![1; keys.len()];
+        let mut values = vec![0; expected.len()];
+        let mut told = vec![0; keys.len()];
+        let target = ValueBuffer { values: &mut values, lengths: &mut told, filled: 0 };
+        let total = get_many_into(&store, &keys, &key_lengths, target, None).expect("a get");
+        assert_eq!((total, &told), (expected.len(), &lengths));
+        assert!(values == expected, "values are out of their places");
+    }
 }

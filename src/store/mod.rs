@@ -72,6 +72,20 @@ pub trait Store: Send + Sync {
     /// `CLOSED`.
     fn peek(&self, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Result<Lookup>;
 
+    /// As [`Store::peek`] for many keys: shows each hit with the place of its key, in the order of the keys. Allocates
+    /// nothing. Says whether memory knew of every key; of those that it did not, ask with [`Store::get_many`].
+    ///
+    /// # Errors
+    ///
+    /// `CLOSED`.
+    fn peek_many(&self, keys: &[&[u8]], visit: &mut dyn FnMut(usize, &Record)) -> Result<bool> {
+        let mut knows_all = true;
+        for (place, key) in keys.iter().enumerate() {
+            knows_all &= self.peek(key, &mut |record| visit(place, record))? != Lookup::Unknown;
+        }
+        Ok(knows_all)
+    }
+
     /// The record under `key`.
     fn get(&self, key: &[u8]) -> Reply<Option<Record>>;
 

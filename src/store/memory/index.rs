@@ -8,7 +8,7 @@
 //! Invariant: a slot is in the chain of the bucket that its hash addresses, once. Memory is taken by
 //! [`Index::reserve`], which may fail; [`Index::insert`] after it does not.
 
-use super::blocks::try_boxed;
+use super::blocks::{prefetch, try_boxed};
 use crate::error::Result;
 
 const WIDTH: usize = 12;
@@ -146,6 +146,25 @@ impl Index {
             }
             bucket = self.overflow.get(bucket.link);
         }
+    }
+
+    /// Has the processor fetch the bucket of a hash.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u64) {
+        if self.buckets != 0 {
+            prefetch(self.primary.get(self.address(hash)));
+        }
+    }
+
+    /// The first slot in the bucket of a hash that may be the one.
+    #[inline]
+    pub(super) fn guess(&self, hash: u64) -> Option<u32> {
+        if self.buckets == 0 {
+            return None;
+        }
+        let bucket = self.primary.get(self.address(hash));
+        let found = bucket.matching(tag(hash));
+        (found != 0).then(|| bucket.slots[found.trailing_zeros() as usize])
     }
 
     /// Takes the memory that one insert needs.

@@ -134,8 +134,15 @@ impl Core {
     /// The slot and record under a key, expired or not.
     #[inline(always)]
     pub(super) fn find(&self, hash: u64, table: u32, key: &[u8]) -> Option<(u32, &Record)> {
+        self.find_with(hash, table, key, |_| {})
+    }
+
+    /// As [`Core::find`]; `seen` is told each slot that is looked at, before its record has come from memory.
+    #[inline(always)]
+    fn find_with(&self, hash: u64, table: u32, key: &[u8], seen: impl Fn(u32)) -> Option<(u32, &Record)> {
         let mut found = None;
         self.index.find(hash, |slot| {
+            seen(slot);
             let Some(record) = self.slab.get(slot) else { return false };
             record.prefetch();
             let same = record.table() == table && is_same(record.key(), key);
@@ -145,6 +152,14 @@ impl Core {
             same
         });
         found
+    }
+
+    /// Has the processor fetch the record that is probably meant, once its slot is at hand.
+    #[inline]
+    pub(super) fn prefetch_record(&self, slot: u32) {
+        if let Some(record) = self.slab.get(slot) {
+            record.prefetch();
+        }
     }
 
     /// Shows the record under a key, and counts the read.
@@ -179,7 +194,8 @@ impl Core {
         if self.closed {
             return Err(closed());
         }
-        let mut present = self.find(write.hash, write.record.table(), write.record.key());
+        let seen = |slot| self.slab.prefetch_deadline(slot);
+        let mut present = self.find_with(write.hash, write.record.table(), write.record.key(), seen);
         if let Some((slot, record)) = present
             && record.is_expired()
         {

@@ -32,6 +32,8 @@ const ENTRIES_PER_SHARD: u64 = 2048;
 const BYTES_PER_SHARD: u64 = 4 << 20;
 /// Keys that one step of a bulk get looks ahead.
 const LOOKAHEAD: usize = 32;
+/// With more bytes of records than these a bulk get has them fetched ahead: about what a processor caches near itself.
+const CACHED_BYTES: u64 = 1 << 20;
 
 /// What the engine is made for.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +126,33 @@ impl Sharded {
     #[inline]
     fn peek_hashed(&self, hash: u64, table: u32, key: &[u8], visit: &mut dyn FnMut(&Record)) -> Look {
         self.shard(hash).core.lock().peek(hash, table, key, visit)
+    }
+
+    /// Whether there is more than the processor's caches hold, as far as one shard tells.
+    fn is_large(&self) -> bool {
+        let held = self.shards[0].core.lock().counts.bytes;
+        held * self.shards.len() as u64 > CACHED_BYTES
+    }
+
+    /// Has the records of many hashes fetched: the misses of all keys overlap at each of the three steps on the way,
+    /// which no single get can do, for each step needs what the one before it found.
+    fn prefetch(&self, hashes: &[u64]) {
+        for hash in hashes {
+            self.shard(*hash).core.lock().index.prefetch(*hash);
+        }
+        let mut slots = [None; LOOKAHEAD];
+        for (slot, hash) in slots.iter_mut().zip(hashes) {
+            let core = self.shard(*hash).core.lock();
+            *slot = core.index.guess(*hash);
+            if let Some(slot) = *slot {
+                core.slab.prefetch(slot);
+            }
+        }
+        for (slot, hash) in slots.iter().zip(hashes) {
+            if let Some(slot) = *slot {
+                self.shard(*hash).core.lock().prefetch_record(slot);
+            }
+        }
     }
 
     fn write(&self, record: Record, condition: Condition, kind: WriteKind) -> Result<Outcome> {
@@ -291,13 +320,18 @@ impl Engine for Sharded {
 
     fn peek_many(&self, table: u32, keys: &[&[u8]], visit: &mut dyn FnMut(usize, &Record)) -> Result<()> {
         self.check_open()?;
+        let is_large = self.is_large();
         for (turn, keys) in keys.chunks(LOOKAHEAD).enumerate() {
             let mut hashes = [0; LOOKAHEAD];
+            let hashes = &mut hashes[..keys.len()];
             for (hash, key) in hashes.iter_mut().zip(keys) {
                 *hash = self.site.hasher.hash(table, key);
             }
-            for (place, key) in keys.iter().enumerate() {
-                self.peek_hashed(hashes[place], table, key, &mut |record| visit(turn * LOOKAHEAD + place, record));
+            if is_large {
+                self.prefetch(hashes);
+            }
+            for (place, (key, hash)) in keys.iter().zip(hashes).enumerate() {
+                self.peek_hashed(*hash, table, key, &mut |record| visit(turn * LOOKAHEAD + place, record));
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 //! record's coarse deadline is never later than 32 ms after its true one, unless a read has moved the true one on;
 //! a chunk's `earliest` is never after any coarse deadline in it.
 
-use super::blocks::{try_boxed, try_push};
+use super::blocks::{prefetch, try_boxed, try_push};
 use crate::clock;
 use crate::error::Result;
 use crate::store::record::Record;
@@ -53,6 +53,22 @@ impl Slab {
     #[inline]
     pub(super) fn get(&self, slot: u32) -> Option<&Record> {
         self.records.get(slot as usize / CHUNK)?[slot as usize % CHUNK].as_ref()
+    }
+
+    /// Has the processor fetch where the record of `slot` is noted.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: u32) {
+        if let Some(chunk) = self.records.get(slot as usize / CHUNK) {
+            prefetch(&chunk[slot as usize % CHUNK]);
+        }
+    }
+
+    /// Has the processor fetch the coarse deadline of `slot`.
+    #[inline]
+    pub(super) fn prefetch_deadline(&self, slot: u32) {
+        if let Some(deadlines) = self.chunks.get(slot as usize / CHUNK).and_then(|chunk| chunk.deadlines.as_ref()) {
+            prefetch(&deadlines[slot as usize % CHUNK]);
+        }
     }
 
     /// Takes the memory for one more record, which may have a deadline or not.

@@ -114,6 +114,11 @@ impl<E: Engine> Store for MemoryStore<E> {
         }
     }
 
+    fn peek_many(&self, keys: &[&[u8]], visit: &mut dyn FnMut(usize, &Record)) -> Result<bool> {
+        self.engine.peek_many(self.table, keys, visit)?;
+        Ok(true)
+    }
+
     fn get(&self, key: &[u8]) -> Reply<Option<Record>> {
         Reply::Ready(self.look(key))
     }

@@ -25,6 +25,25 @@ each_engine! {
         assert_eq!(store.peek(b"x", &mut |_| panic!("shown a miss")), Ok(Lookup::Miss));
     }
 
+    fn a_look_at_many_keys_shows_each_hit_in_its_place_and_order(policy) {
+        // With values that are more than a processor caches, and with ones that are not.
+        for value_length in [0, 4000] {
+            let store = store(unbounded(policy));
+            let keys: Vec<String> = (0..1000).map(|number| format!("key-{number}")).collect();
+            for key in keys.iter().step_by(2) {
+                put(&*store, key.as_bytes(), &vec![key.len() as u8; value_length]);
+            }
+            let slices: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
+            let mut seen = Vec::new();
+            let knows_all = store.peek_many(&slices, &mut |place, record| {
+                assert_eq!((record.key(), record.value().len()), (slices[place], value_length));
+                seen.push(place);
+            });
+            assert_eq!(knows_all, Ok(true));
+            assert_eq!(seen, (0..1000).step_by(2).collect::<Vec<_>>());
+        }
+    }
+
     fn a_write_over_a_record_replaces_all_of_it_and_raises_its_revision(policy) {
         let store = store(unbounded(policy));
         let metadata = Metadata::new([("a", &b"1"[..])]).expect("small");
