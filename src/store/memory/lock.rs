@@ -6,6 +6,7 @@
 //! holder itself was put off its processor does it come to that. This is reasoned, not measured against another lock.
 
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -35,7 +36,7 @@ impl<T> Lock<T> {
         if self.is_taken.swap(true, Ordering::Acquire) {
             self.wait();
         }
-        Guard { lock: self }
+        Guard { lock: self, _thread: PhantomData }
     }
 
     #[cold]
@@ -60,7 +61,12 @@ const YIELDS_END: u32 = SPINS + YIELDS;
 /// The lock in hand; dropping it gives it back.
 pub(super) struct Guard<'a, T> {
     lock: &'a Lock<T>,
+    /// Takes away what a reference to the lock would give: a guard shared between threads shows the value to both.
+    _thread: PhantomData<*const ()>,
 }
+
+// SAFETY: a shared guard only gives out shared references to the value.
+unsafe impl<T: Sync> Sync for Guard<'_, T> {}
 
 impl<T> Deref for Guard<'_, T> {
     type Target = T;
