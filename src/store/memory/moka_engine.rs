@@ -171,7 +171,8 @@ impl Told {
 
     fn tell(&self, kind: EventKind, record: &Record) {
         if self.watchers.any() {
-            self.watchers.tell(0, 0, kind, record);
+            // No spinning lock is held here.
+            drop(self.watchers.tell(0, 0, kind, record));
         }
     }
 }
@@ -313,7 +314,7 @@ impl MokaEngine {
     fn have_swept(&self, deadline: u64) {
         if !self.is_swept.swap(true, Ordering::Relaxed) {
             let this: Weak<dyn Sweep> = self.this.clone();
-            sweeper::register(this);
+            self.is_swept.store(sweeper::register(this), Ordering::Relaxed);
         }
         sweeper::expect(deadline);
     }
@@ -451,11 +452,12 @@ impl Engine for MokaEngine {
     fn watch(&self, watcher: &Arc<Watcher>) -> Result<()> {
         let _gate = self.writers.gate.write();
         self.check_open()?;
+        watcher.take_stock_at(clock::now_ms());
         self.told.watchers.add(watcher);
         let Some((_, told)) = watcher.telling() else { return Ok(()) };
         told[0].store(u32::MAX, Ordering::Relaxed);
         for (_, record) in &self.cache {
-            if watcher.wants(&record) && !record.is_expired() {
+            if watcher.wants(&record) && watcher.has_announced(&record) {
                 watcher.tell_initial(&record);
             }
         }

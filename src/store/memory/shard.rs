@@ -13,7 +13,7 @@ use super::index::Index;
 use super::lock::Lock;
 use super::policy::{AnyPolicy, Policy};
 use super::slab::{self, Slab};
-use super::watcher::Watchers;
+use super::watcher::{Wakes, Watchers};
 use crate::error::Result;
 use crate::store::event::EventKind;
 use crate::store::options::{Condition, Outcome};
@@ -24,12 +24,14 @@ pub(super) const REMOVALS_PER_HOLD: usize = 8;
 /// Slots looked at under one hold of the lock by what goes over all.
 pub(super) const SLOTS_PER_HOLD: u32 = 64;
 
-/// What is left of changed records, to be dropped after the lock.
+/// What is left of changed records, and who is to know of them: to be dropped after the lock.
 #[derive(Default)]
 pub(super) struct Discard {
     first: Option<Record>,
     second: Option<Record>,
     more: Vec<Record>,
+    /// Watchers to be woken.
+    told: Wakes,
 }
 
 impl Discard {
@@ -93,6 +95,13 @@ pub(super) struct Counts {
     pub(super) expirations: u64,
     /// Sizes of the records held now.
     pub(super) bytes: u64,
+}
+
+impl Counts {
+    /// Records that left without a caller's removing them, so far.
+    pub(super) fn left_by_themselves(&self) -> u64 {
+        self.expirations + self.evictions
+    }
 }
 
 /// What the lock guards.
@@ -231,7 +240,7 @@ impl Core {
         }
         self.revision += 1;
         write.record.set_revision(self.revision);
-        Ok(Step::Done(self.insert(reserved?, write, site)))
+        Ok(Step::Done(self.insert(reserved?, write, site, discard)))
     }
 
     /// Makes credit of a record that the policy gives up; `None` when there is none but `except`.
@@ -281,7 +290,7 @@ impl Core {
         self.counts.bytes -= record.size() as u64;
         self.tables[record.table() as usize] -= 1;
         if site.watchers.any() {
-            site.watchers.tell(self.number, slot, cause, &record);
+            discard.told.add(site.watchers.tell(self.number, slot, cause, &record));
         }
         let cost = Cost::of(record.size());
         discard.push(Some(record));
@@ -436,7 +445,7 @@ impl Core {
         self.policy.as_mut().map_or(Ok(()), |policy| policy.reserve(slot, weight))
     }
 
-    fn insert(&mut self, slot: u32, write: Write, site: &Site) -> Outcome {
+    fn insert(&mut self, slot: u32, write: Write, site: &Site, discard: &mut Discard) -> Outcome {
         let Write { record, hash, kind, .. } = write;
         let revision = record.revision();
         self.counts.bytes += record.size() as u64;
@@ -446,7 +455,7 @@ impl Core {
             policy.on_insert(slot, hash, weight(&record, self.weighs_bytes));
         }
         if site.watchers.any() {
-            site.watchers.tell(self.number, slot, EventKind::Created, &record);
+            discard.told.add(site.watchers.tell(self.number, slot, EventKind::Created, &record));
         }
         self.slab.insert(slot, record);
         let slab = &self.slab;
@@ -467,7 +476,7 @@ impl Core {
             policy.on_update(slot, hash, weight(&record, self.weighs_bytes));
         }
         if kind == WriteKind::Put && site.watchers.any() {
-            site.watchers.tell(self.number, slot, EventKind::Updated, &record);
+            discard.told.add(site.watchers.tell(self.number, slot, EventKind::Updated, &record));
         }
         let old = self.slab.replace(slot, record);
         self.counts.bytes -= old.as_ref().map_or(0, |old| old.size() as u64);

@@ -30,6 +30,8 @@ const SHARDS: u64 = 64;
 const ENTRIES_PER_SHARD: u64 = 2048;
 /// A store that is bounded by bytes only gets another shard for as many.
 const BYTES_PER_SHARD: u64 = 4 << 20;
+/// How often a shard is counted at most where evictions never pause.
+const COUNTS_AT_MOST: u32 = 64;
 /// Keys that one step of a bulk get looks ahead.
 const LOOKAHEAD: usize = 32;
 /// With more bytes of records than these a bulk get has them fetched ahead: about what a processor caches near itself.
@@ -221,7 +223,7 @@ impl Sharded {
     fn have_swept(&self, deadline: u64) {
         if !self.is_swept.load(Ordering::Relaxed) && !self.is_swept.swap(true, Ordering::Relaxed) {
             let this: Weak<dyn Sweep> = self.this.clone();
-            sweeper::register(this);
+            self.is_swept.store(sweeper::register(this), Ordering::Relaxed);
         }
         sweeper::expect(deadline);
     }
@@ -263,6 +265,22 @@ impl Sharded {
             let records = core.slab.due_slots(due, 0, passed).filter_map(|slot| core.slab.get(slot));
             count += records.filter(|record| record.table() == table && record.deadline() <= now).count() as u64;
             chunk = due + 1;
+        }
+    }
+
+    /// Records of a table in a shard that have not expired.
+    fn living(&self, shard: &Shard, table: u32) -> u64 {
+        let mut attempts = 0;
+        loop {
+            let left_before = shard.core.lock().counts.left_by_themselves();
+            let expired = self.expired(shard, table);
+            let core = shard.core.lock();
+            attempts += 1;
+            // What was counted as expired may have left meanwhile, and would be taken off twice.
+            let is_exact = expired == 0 || core.counts.left_by_themselves() == left_before;
+            if is_exact || attempts == COUNTS_AT_MOST {
+                return core.table_length(table).saturating_sub(expired);
+            }
         }
     }
 
@@ -423,8 +441,7 @@ impl Engine for Sharded {
         self.check_open()?;
         let mut size = 0;
         for shard in &self.shards {
-            let expired = self.expired(shard, table);
-            size += shard.core.lock().table_length(table).saturating_sub(expired);
+            size += self.living(shard, table);
         }
         Ok(size)
     }
@@ -449,8 +466,13 @@ impl Engine for Sharded {
         let core = shard.core.lock();
         let from = told[*number].load(Ordering::Relaxed);
         let next = from.saturating_add(SLOTS_PER_HOLD);
-        for (_, record) in core.slab.occupied(from, next) {
-            if watcher.wants(record) && !record.is_expired() {
+        for (slot, record) in core.slab.occupied(from, next) {
+            if !watcher.wants(record) {
+                continue;
+            }
+            if record.is_expired() {
+                watcher.pass_over(*number, slot);
+            } else {
                 watcher.tell_initial(record);
             }
         }

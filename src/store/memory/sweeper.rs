@@ -41,15 +41,17 @@ impl Default for Sweeper {
 
 static SWEEPER: PerProcess<Sweeper> = PerProcess::new();
 
-/// Has an engine swept until it is gone.
-pub(super) fn register(engine: Weak<dyn Sweep>) {
+/// Has an engine swept until it is gone; whether there is a thread to do it. Without one nothing expired is shown
+/// either, only its memory stays until it is written over or evicted; the engine asks again with its next deadline.
+pub(super) fn register(engine: Weak<dyn Sweep>) -> bool {
     let mut state = SWEEPER.get().state.lock();
-    state.engines.push(engine);
-    if state.is_running {
-        return;
+    if !state.is_running {
+        state.is_running = spawn();
     }
-    // Without the thread nothing expired is shown either; only its memory stays until it is written over or evicted.
-    state.is_running = spawn();
+    if state.is_running {
+        state.engines.push(engine);
+    }
+    state.is_running
 }
 
 /// Has a sweep come soon after `deadline`.
@@ -110,4 +112,38 @@ fn sweep_all(sweeper: &Sweeper) -> Option<u64> {
         next = next.min(std::panic::catch_unwind(swept).unwrap_or(clock::NEVER));
     }
     Some(next)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::larder::Larder;
+    use crate::store::options::{Lifetime, PutOptions, Term};
+    use std::time::Instant;
+
+    #[test]
+    fn a_size_is_never_too_small_while_the_sweeper_is_at_work() {
+        const STAY: u64 = 200;
+        let larder = Larder::open("memory://?shards=1").expect("a larder");
+        let store = larder.store("default").expect("a store");
+        for number in 0..STAY {
+            crate::wait(store.put(&number.to_le_bytes(), b"", &PutOptions::default()), None).expect("written");
+        }
+        let lifetime = Lifetime { lifespan: Term::For(Duration::from_millis(1)), max_idle: Term::Default };
+        let brief = PutOptions { lifetime, ..PutOptions::default() };
+        let end = Instant::now() + Duration::from_millis(600);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0_u32.. {
+                    if Instant::now() > end {
+                        break;
+                    }
+                    crate::wait(store.put(&number.to_le_bytes(), b"", &brief), None).expect("written");
+                }
+            });
+            while Instant::now() < end {
+                assert!(crate::wait(store.size(), None).expect("open") >= STAY);
+            }
+        });
+    }
 }

@@ -4,9 +4,9 @@
 //! that wants what is there already is told of it shard by shard and slot by slot, by its reader: a change in a slot
 //! that the telling has not come to yet is not told, for the slot's record will be. So there is no gap and no repeat.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -62,6 +62,11 @@ pub(super) struct Progress {
     told: Box<[AtomicU32]>,
     /// The shard that is told now; held by whoever tells.
     shard: Mutex<usize>,
+    /// Slots whose record had expired when the telling came by: nobody is told of how it leaves. An entry is read and
+    /// written under its shard's lock.
+    passed_over: Mutex<HashSet<(usize, u32)>>,
+    /// When the stock was taken, for an engine that takes it at one point in time; 0 for one that tells by slots.
+    stock_taken_at: AtomicU64,
 }
 
 /// A watch as its engine sees it.
@@ -77,8 +82,12 @@ pub(super) struct Watcher {
 impl Watcher {
     /// A watcher of `table`, for an engine of `shards` shards.
     pub(super) fn new(table: u32, options: &WatchOptions, shards: usize) -> Watcher {
-        let progress = (options.start == WatchStart::Existing)
-            .then(|| Progress { told: (0..shards).map(|_| AtomicU32::new(0)).collect(), shard: Mutex::new(0) });
+        let progress = (options.start == WatchStart::Existing).then(|| Progress {
+            told: (0..shards).map(|_| AtomicU32::new(0)).collect(),
+            shard: Mutex::new(0),
+            passed_over: Mutex::default(),
+            stock_taken_at: AtomicU64::new(0),
+        });
         Watcher {
             table,
             prefix: options.prefix.clone(),
@@ -100,7 +109,27 @@ impl Watcher {
         Some((progress.shard.lock(), &progress.told))
     }
 
-    /// Tells a record that was there.
+    /// Notes that the record in a slot had expired when the telling came by. The caller holds the shard's lock.
+    pub(super) fn pass_over(&self, shard: usize, slot: u32) {
+        if let Some(progress) = &self.progress {
+            progress.passed_over.lock().insert((shard, slot));
+        }
+    }
+
+    /// Has a record that expired before `time` be one that the reader never heard of.
+    pub(super) fn take_stock_at(&self, time: u64) {
+        if let Some(progress) = &self.progress {
+            progress.stock_taken_at.store(time, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a record had not expired when the stock was taken.
+    pub(super) fn has_announced(&self, record: &Record) -> bool {
+        let taken_at = self.progress.as_ref().map_or(0, |progress| progress.stock_taken_at.load(Ordering::Relaxed));
+        record.deadline() > taken_at
+    }
+
+    /// Tells a record that was there. Its caller is the reader, so that nobody has to be woken.
     pub(super) fn tell_initial(&self, record: &Record) {
         let event = Event { initial: true, ..Event::of(EventKind::Created, record.clone()) };
         self.push(event, usize::MAX);
@@ -117,6 +146,15 @@ impl Watcher {
         self.push(Event::of(kind, record.clone()), self.capacity);
     }
 
+    /// Whether this change is one that the reader never heard the beginning of; true once for what was passed over.
+    fn is_unknown(&self, shard: usize, slot: u32, kind: EventKind, record: &Record) -> bool {
+        let Some(progress) = &self.progress else { return false };
+        if progress.passed_over.lock().remove(&(shard, slot)) {
+            return true;
+        }
+        matches!(kind, EventKind::Expired | EventKind::Evicted) && !self.has_announced(record)
+    }
+
     fn is_left_to_telling(&self, shard: usize, slot: u32) -> bool {
         let told = self.progress.as_ref().map_or(u32::MAX, |progress| progress.told[shard].load(Ordering::Relaxed));
         slot >= told
@@ -128,8 +166,6 @@ impl Watcher {
             return;
         }
         queue.push(event, capacity);
-        drop(queue);
-        self.arrived.notify_waiters();
     }
 
     /// Events that wait; an empty answer when it was closed, `None` when there are none.
@@ -151,6 +187,31 @@ impl Watcher {
         };
         drop(waiting);
         self.arrived.notify_waiters();
+    }
+}
+
+/// Watchers that were told something and are still to be woken: when this is dropped, which is after the shard's lock,
+/// because a wake may make a system call.
+#[derive(Default)]
+#[must_use]
+pub(super) struct Wakes(Vec<Arc<Watcher>>);
+
+impl Wakes {
+    /// Has those of `other` woken with these, each once.
+    pub(super) fn add(&mut self, mut other: Wakes) {
+        for watcher in other.0.drain(..) {
+            if !self.0.iter().any(|known| Arc::ptr_eq(known, &watcher)) {
+                self.0.push(watcher);
+            }
+        }
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        for watcher in &self.0 {
+            watcher.arrived.notify_waiters();
+        }
     }
 }
 
@@ -182,13 +243,18 @@ impl Watchers {
         self.count.store(list.len(), Ordering::SeqCst);
     }
 
-    /// Tells all of a change to the record in a slot. The caller holds the shard's exclusive lock.
-    pub(super) fn tell(&self, shard: usize, slot: u32, kind: EventKind, record: &Record) {
+    /// Tells all of a change to the record in a slot. The caller holds the shard's exclusive lock, and drops the answer
+    /// after it.
+    pub(super) fn tell(&self, shard: usize, slot: u32, kind: EventKind, record: &Record) -> Wakes {
+        let mut wakes = Wakes::default();
         for watcher in self.list.read().iter() {
-            if watcher.wants(record) && !watcher.is_left_to_telling(shard, slot) {
+            let wants = watcher.wants(record) && !watcher.is_left_to_telling(shard, slot);
+            if wants && !watcher.is_unknown(shard, slot, kind, record) {
                 watcher.tell(kind, record);
+                wakes.0.push(Arc::clone(watcher));
             }
         }
+        wakes
     }
 
     /// Ends all.
@@ -267,5 +333,78 @@ impl<E: Engine> Watch for MemoryWatch<E> {
 impl<E: Engine> Drop for MemoryWatch<E> {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::larder::Larder;
+    use crate::store::options::{Lifetime, PutOptions, Term};
+    use std::time::Duration;
+
+    fn kinds_after_an_expired_record(config: &str) -> Vec<EventKind> {
+        let larder = Larder::open(config).expect("a larder");
+        let store = larder.store("default").expect("a store");
+        let lifetime = Lifetime { lifespan: Term::For(Duration::from_millis(2)), max_idle: Term::Default };
+        let brief = PutOptions { lifetime, ..PutOptions::default() };
+        crate::wait(store.put(b"k", b"", &brief), None).expect("written");
+        // Expired, and most likely not swept.
+        std::thread::sleep(Duration::from_millis(4));
+        let existing = WatchOptions { start: WatchStart::Existing, ..WatchOptions::default() };
+        let watch = crate::wait(store.watch(&existing), None).expect("a watch");
+        let mut kinds = Vec::new();
+        while kinds.last() != Some(&EventKind::Current) {
+            kinds.extend(crate::wait(watch.next(16), None).expect("open").iter().map(|event| event.kind));
+        }
+        crate::wait(store.put(b"k", b"", &PutOptions::default()), None).expect("written");
+        crate::wait(store.put(b"end", b"", &PutOptions::default()), None).expect("written");
+        while kinds.iter().filter(|kind| **kind == EventKind::Created).count() < 2 {
+            kinds.extend(crate::wait(watch.next(16), None).expect("open").iter().map(|event| event.kind));
+        }
+        kinds
+    }
+
+    #[test]
+    fn a_record_that_had_expired_when_a_watch_began_is_never_told_of() {
+        let expected = [EventKind::Current, EventKind::Created, EventKind::Created];
+        for config in ["memory://", "memory://?policy=moka"] {
+            for _ in 0..30 {
+                assert_eq!(kinds_after_an_expired_record(config), expected, "{config}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_waiting_reader_is_woken_by_every_kind_of_change() {
+        let larder = Larder::open("memory://?max_entries=2&shards=1&policy=lru").expect("a larder");
+        let store = larder.store("default").expect("a store");
+        let watch = crate::wait(store.watch(&WatchOptions::default()), None).expect("a watch");
+        let (sender, told) = std::sync::mpsc::channel();
+        let reading = Arc::clone(&watch);
+        let reader = std::thread::spawn(move || {
+            loop {
+                let events = crate::wait(reading.next(1), None).expect("open");
+                let Some(event) = events.first() else { return };
+                sender.send(event.kind).expect("the test listens");
+            }
+        });
+        let put = |key: &[u8]| {
+            crate::wait(store.put(key, b"", &PutOptions::default()), None).expect("written");
+        };
+        let changes: [(&dyn Fn(), EventKind); 4] = [
+            (&|| put(b"a"), EventKind::Created),
+            (&|| put(b"a"), EventKind::Updated),
+            (&|| assert!(crate::wait(store.remove(b"a", None), None).is_ok()), EventKind::Removed),
+            (&|| [b"b", b"c", b"d"].iter().for_each(|key| put(*key)), EventKind::Evicted),
+        ];
+        for (change, expected) in changes {
+            // So that it sleeps when the change comes.
+            std::thread::sleep(Duration::from_millis(5));
+            change();
+            while told.recv_timeout(Duration::from_secs(20)).expect("it was woken") != expected {}
+        }
+        watch.close();
+        reader.join().expect("no panic");
     }
 }
