@@ -32,7 +32,7 @@ pub const INITIAL: u16 = 1 << 8;
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` when the lengths do not add up to the bytes.
+/// `INVALID_ARGUMENT` when the lengths do not add up to the bytes, `OUT_OF_MEMORY`.
 pub fn split_keys<'a>(bytes: &'a [u8], lengths: &[u32]) -> Result<Vec<&'a [u8]>> {
     split(bytes, lengths, "keys")
 }
@@ -41,9 +41,9 @@ pub fn split_keys<'a>(bytes: &'a [u8], lengths: &[u32]) -> Result<Vec<&'a [u8]>>
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` when the lengths do not add up to the bytes.
+/// `INVALID_ARGUMENT` when the lengths do not add up to the bytes, `OUT_OF_MEMORY`.
 pub fn split<'a>(bytes: &'a [u8], lengths: &[u32], name: &'static str) -> Result<Vec<&'a [u8]>> {
-    let mut parts = Vec::with_capacity(lengths.len());
+    let mut parts = room_for(lengths.len(), name)?;
     let mut rest = bytes;
     for (index, length) in lengths.iter().enumerate() {
         let Some((part, tail)) = rest.split_at_checked(*length as usize) else {
@@ -57,6 +57,19 @@ pub fn split<'a>(bytes: &'a [u8], lengths: &[u32], name: &'static str) -> Result
         return Err(Error::argument(name, format!("{} bytes are left after the last one", rest.len())));
     }
     Ok(parts)
+}
+
+/// A list with room for `count` items of the argument `name`, whose number the host gave.
+///
+/// # Errors
+///
+/// `OUT_OF_MEMORY`.
+pub fn room_for<T>(count: usize, name: &'static str) -> Result<Vec<T>> {
+    let mut items = Vec::new();
+    items.try_reserve_exact(count).map_err(|_| {
+        Error::new(Status::OUT_OF_MEMORY, name, format!("no memory to hold {count} of them; ask for fewer at once"))
+    })?;
+    Ok(items)
 }
 
 /// Records in their flat form.
@@ -137,6 +150,12 @@ mod tests {
             let error = split_keys(b"abc", lengths).expect_err("not whole");
             assert_eq!((error.status(), error.origin()), (Status::INVALID_ARGUMENT, "keys"));
         }
+    }
+
+    #[test]
+    fn more_items_than_memory_holds_are_refused() {
+        let error = room_for::<u64>(usize::MAX / 16, "keys").expect_err("too many");
+        assert_eq!((error.status(), error.origin()), (Status::OUT_OF_MEMORY, "keys"));
     }
 
     #[test]

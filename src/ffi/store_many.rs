@@ -5,7 +5,7 @@ use super::options::{larder_list_options_t, larder_put_options_t, list_options, 
 use super::pointer::{buffer, bytes, call, handle, put, required, slice, timeout};
 use super::records::larder_records_t;
 use super::store::{COPIED_WHILE_PINNED, larder_store_t, status_of};
-use crate::boundary::flat::{split, split_keys};
+use crate::boundary::flat::{room_for, split, split_keys};
 use crate::boundary::wait::wait;
 use crate::error::{Error, Result, Status};
 use crate::store::Store;
@@ -400,7 +400,7 @@ pub(super) unsafe fn entries<'a>(
     if count > 0 && options.is_null() {
         return Err(Error::argument("options", "it is null"));
     }
-    let mut result = Vec::with_capacity(keys.len());
+    let mut result = room_for(keys.len(), "keys")?;
     let mut timeout_ms = 0;
     for (index, (key, value)) in keys.iter().zip(values).enumerate() {
         let (given, limit) = match count {

@@ -87,7 +87,13 @@ impl Store for NoopStore {
     }
 
     fn get_many(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>> {
-        self.state.answer(vec![None; keys.len()])
+        let mut found = Vec::new();
+        if found.try_reserve_exact(keys.len()).is_err() {
+            let text = format!("no memory to answer {} of them; ask for fewer at once", keys.len());
+            return Reply::Ready(Err(Error::new(Status::OUT_OF_MEMORY, "keys", text)));
+        }
+        found.resize(keys.len(), None);
+        self.state.answer(found)
     }
 
     fn contains(&self, _key: &[u8]) -> Reply<bool> {

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use super::cursor::MemoryCursor;
+use super::blocks;
+use super::cursor::{Keys, MemoryCursor};
 use super::engine::{Engine, Look, closed};
 use super::watcher::MemoryWatch;
 use crate::error::Result;
@@ -63,7 +64,9 @@ impl<E: Engine> MemoryStore<E> {
     }
 
     fn look_at_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Record>>> {
-        let mut found = vec![None; keys.len()];
+        let mut found = Vec::new();
+        found.try_reserve_exact(keys.len()).map_err(|_| blocks::no_memory(size_of::<Record>() * keys.len()))?;
+        found.resize(keys.len(), None);
         self.engine.peek_many(self.table, keys, &mut |place, record| found[place] = Some(record.clone()))?;
         Ok(found)
     }
@@ -73,6 +76,8 @@ impl<E: Engine> MemoryStore<E> {
         // Of a key that was written meanwhile the last revision stays.
         records.sort_unstable_by(|a, b| a.key().cmp(b.key()).then(b.revision().cmp(&a.revision())));
         records.dedup_by(|later, kept| later.key() == kept.key());
+        // Sorting many takes its time.
+        records.retain(|record| !record.is_expired());
         records.drain(..options.offset.min(records.len()));
         Ok(records)
     }
@@ -88,7 +93,8 @@ impl<E: Engine> MemoryStore<E> {
     fn open_cursor(&self, options: &ListOptions) -> Result<Box<dyn Cursor>> {
         let records = self.sorted(options)?;
         let engine = Arc::clone(&self.engine);
-        Ok(Box::new(MemoryCursor::new(engine, self.table, records, options.limit, options.projection)))
+        let keys = Keys::of(&records)?;
+        Ok(Box::new(MemoryCursor::new(engine, self.table, keys, options.limit, options.projection)))
     }
 
     fn begin_watch(&self, options: &WatchOptions) -> Result<Arc<dyn Watch>> {
