@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::closing::Closing;
 use super::guard::Birth;
+use super::reading::WatchReader;
 use super::wait;
 use crate::error::{Error, Result};
 use crate::larder::Larder;
@@ -38,7 +39,7 @@ pub struct CursorHandle {
 /// A watch on a store.
 pub struct WatchHandle {
     birth: Birth,
-    watch: Arc<dyn Watch>,
+    watch: Arc<WatchReader>,
 }
 
 impl LarderHandle {
@@ -156,7 +157,7 @@ impl CursorHandle {
 impl WatchHandle {
     /// A handle on `watch`.
     pub fn new(watch: Arc<dyn Watch>) -> WatchHandle {
-        WatchHandle { birth: Birth::now(), watch }
+        WatchHandle { birth: Birth::now(), watch: WatchReader::new(watch) }
     }
 
     /// The watch.
@@ -164,7 +165,7 @@ impl WatchHandle {
     /// # Errors
     ///
     /// `FORKED`.
-    pub fn watch(&self) -> Result<&Arc<dyn Watch>> {
+    pub fn watch(&self) -> Result<&Arc<WatchReader>> {
         self.birth.check()?;
         Ok(&self.watch)
     }

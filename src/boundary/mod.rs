@@ -10,5 +10,6 @@ pub mod handle;
 pub mod log;
 pub mod operation;
 pub mod queue;
+pub mod reading;
 pub mod request;
 pub mod wait;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::handle::{CursorHandle, WatchHandle};
+use super::reading::Told;
 use crate::error::{Error, Result};
 use crate::store::Store;
-use crate::store::event::Event;
 use crate::store::options::{Entry, Lifetime, ListOptions, Outcome, PutOptions, WatchOptions};
 use crate::store::record::Record;
 use crate::store::reply::Reply;
@@ -118,7 +118,7 @@ pub enum Answer {
     /// Of a read of many.
     Records(Vec<Option<Record>>),
     /// Of a watch.
-    Events(Vec<Event>),
+    Events(Told),
     /// A new cursor.
     Cursor(CursorHandle),
     /// A new watch.

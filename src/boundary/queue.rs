@@ -3,7 +3,7 @@
 //! Invariant: each accepted id gets exactly one completion, whatever happens. An accepted request is either in
 //! `in_flight` or its completion is in `done`, or was drained; whoever takes an id out of `in_flight` — the task that
 //! finished, a cancel, the close — puts the one completion in. A late answer finds no id, or the id with another serial
-//! because the host has used it again, and is dropped.
+//! because the host has used it again, and is dropped; events in it go back to their watch.
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -278,11 +278,15 @@ impl Drop for Ticket {
 }
 
 impl Shared {
-    fn complete(&self, id: u64, serial: u64, result: Result<Answer>) {
+    fn complete(&self, id: u64, serial: u64, mut result: Result<Answer>) {
+        // Given on after the lock: it may wake the next read of a watch.
+        let _turn;
         let mut state = self.state.lock();
         let Some(request) = state.in_flight.get(&id).filter(|request| request.serial == serial) else { return };
         let operation = request.operation;
         state.in_flight.remove(&id);
+        // From here on nothing keeps the events from the host.
+        _turn = if let Ok(Answer::Events(told)) = &mut result { told.settle() } else { None };
         self.push(&mut state, Completion { id, operation, result });
     }
 
@@ -345,6 +349,8 @@ fn new_event() -> Result<OwnedFd> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::boundary::reading::WatchReader;
+    use crate::store::options::{PutOptions, WatchOptions};
 
     fn never() -> Reply<Answer> {
         Reply::pending(std::future::pending())
@@ -495,6 +501,49 @@ mod tests {
             assert_eq!(queue.drain(16, Some(Duration::ZERO)).expect("open").len(), 1);
             assert!(!readable(0));
         }
+    }
+
+    #[test]
+    fn cancels_that_race_with_reads_of_a_watch_lose_no_event_and_keep_their_order() {
+        const EVENTS: u32 = 2_000;
+        let larder = crate::Larder::open("memory://").expect("a larder");
+        let store = larder.store("default").expect("a store");
+        let watch = wait::wait(store.watch(&WatchOptions::default()), None).expect("a watch");
+        let reader = WatchReader::new(watch);
+        let queue = Queue::new(0);
+        let writer = std::thread::spawn(move || {
+            for number in 0..EVENTS {
+                wait::wait(store.put(&number.to_be_bytes(), b"", &PutOptions::default()), None).expect("written");
+                if number % 4 == 0 {
+                    std::thread::sleep(Duration::from_micros(30));
+                }
+            }
+        });
+        let mut seen = Vec::new();
+        let mut cancelled = 0;
+        for id in 0.. {
+            if seen.len() == EVENTS as usize {
+                break;
+            }
+            let read = || reader.read(3).map(Answer::Events);
+            queue.submit(id, OperationKind::WatchNext, None, read).expect("accepted");
+            if id % 2 == 0 {
+                // Some are answered before it, some are cancelled, and some both at once.
+                (0..id % 512).for_each(|_| std::hint::spin_loop());
+                queue.cancel(id).expect("here");
+            }
+            for done in queue.drain(1, Some(Duration::from_secs(20))).expect("open") {
+                match done.result {
+                    Ok(Answer::Events(told)) => seen.extend(told.into_events()),
+                    Ok(_) => panic!("another answer"),
+                    Err(_) => cancelled += 1,
+                }
+            }
+        }
+        writer.join().expect("no panic");
+        let numbers = seen.iter().map(|event| event.record.as_ref().expect("a record").key().to_vec());
+        assert!(numbers.eq((0..EVENTS).map(|number| number.to_be_bytes().to_vec())));
+        assert!(cancelled > 0);
     }
 
     #[test]

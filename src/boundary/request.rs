@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use super::handle::keep_alive;
 use super::operation::{self, Answer, Operation, OperationKind};
+use super::reading::WatchReader;
+use crate::error::{Error, Result};
 use crate::store::Store;
-use crate::store::event::{Cursor, Watch};
+use crate::store::event::Cursor;
+use crate::store::options::Condition;
 use crate::store::reply::Reply;
 
 /// A checked request.
@@ -23,7 +26,7 @@ pub enum Target<'a> {
     /// A cursor, for at most so many records.
     Cursor(Arc<dyn Cursor>, usize),
     /// A watch, for at most so many events.
-    Watch(Arc<dyn Watch>, usize),
+    Watch(Arc<WatchReader>, usize),
 }
 
 impl Request<'_> {
@@ -39,9 +42,36 @@ impl Request<'_> {
                 keep_alive(cursor, reply).map(|page| Answer::Records(page.into_iter().map(Some).collect()))
             }
             Target::Watch(watch, most) => {
-                let reply = watch.next(most);
+                let reply = watch.read(most);
                 keep_alive(watch, reply).map(Answer::Events)
             }
         }
+    }
+}
+
+/// The revision that a remove under `condition` expects; `None` for any.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` for [`Condition::IfAbsent`].
+pub fn expected_revision(condition: Condition) -> Result<Option<u64>> {
+    match condition {
+        Condition::Always => Ok(None),
+        Condition::IfRevision(revision) => Ok(Some(revision)),
+        Condition::IfAbsent => Err(Error::argument("condition", "a record that is absent cannot be removed")),
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+
+    #[test]
+    fn a_remove_on_condition_that_there_is_nothing_is_refused() {
+        assert_eq!(expected_revision(Condition::Always), Ok(None));
+        assert_eq!(expected_revision(Condition::IfRevision(7)), Ok(Some(7)));
+        let refused = expected_revision(Condition::IfAbsent).expect_err("it makes no sense");
+        assert_eq!((refused.status(), refused.origin()), (Status::INVALID_ARGUMENT, "condition"));
     }
 }

@@ -309,8 +309,13 @@ impl larder_completion_t {
                 return Ok(Status::NOT_FOUND);
             }
             Answer::Records(records) => self.records = larder_records_t::give(records),
-            Answer::Events(events) if events.is_empty() => return Err(Error::closed("watch")),
-            Answer::Events(events) => self.events = give(larder_events_t::new(events)),
+            Answer::Events(told) => {
+                let events = told.into_events();
+                if events.is_empty() {
+                    return Err(Error::closed("watch"));
+                }
+                self.events = give(larder_events_t::new(events));
+            }
             Answer::Cursor(cursor) => self.cursor = give(larder_cursor_t(cursor)),
             Answer::Watch(watch) => self.watch = give(larder_watch_t(watch)),
             Answer::Statistics(counted) => self.bytes = larder_statistics_t::from(counted).give(),

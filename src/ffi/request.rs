@@ -13,7 +13,7 @@ use super::store_many::entries;
 use super::watch::{larder_watch_t, positive};
 use crate::boundary::flat::{split, split_keys};
 use crate::boundary::operation::{Operation, OperationKind};
-use crate::boundary::request::{Request, Target};
+use crate::boundary::request::{Request, Target, expected_revision};
 use crate::boundary::wait::timeout_from_ms;
 use crate::error::Result;
 use crate::store::options::Condition;
@@ -198,13 +198,7 @@ impl larder_request_t {
     }
 
     fn expected(&self) -> Result<Option<u64>> {
-        match self.condition()? {
-            Condition::Always => Ok(None),
-            Condition::IfRevision(revision) => Ok(Some(revision)),
-            Condition::IfAbsent => {
-                Err(crate::error::Error::argument("condition", "a record that is absent cannot be removed"))
-            }
-        }
+        expected_revision(self.condition()?)
     }
 }
 

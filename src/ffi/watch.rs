@@ -10,10 +10,10 @@ use super::pointer::{call, give, handle, output, required, timeout, wait_from_ms
 use super::store::larder_store_t;
 use crate::boundary::guard::{self, protect_or};
 use crate::boundary::handle::{WatchHandle, keep_alive, release};
+use crate::boundary::reading::WatchReader;
 use crate::boundary::wait::wait;
 use crate::error::{Error, Result, Status};
 use crate::runtime;
-use crate::store::event::Watch;
 use crate::store::reply::Reply;
 
 /// A watch on a store. Any thread may close it; one thread at a time reads it.
@@ -217,7 +217,11 @@ impl Drop for User {
     }
 }
 
-fn tell_all(watch: &Arc<dyn Watch>, callback: unsafe extern "C" fn(*mut c_void, *const larder_events_t), user: &User) {
+fn tell_all(
+    watch: &Arc<WatchReader>,
+    callback: unsafe extern "C" fn(*mut c_void, *const larder_events_t),
+    user: &User,
+) {
     loop {
         let Ok(told) = guard::protect(|| wait(watch.next(CALLBACK_BATCH), None)) else { return };
         if told.is_empty() {

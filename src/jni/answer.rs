@@ -15,6 +15,7 @@
 //! padded to 8 bytes, then the outcomes as `LARDER_OPERATION_PUT_MANY` has them.
 
 use crate::boundary::flat;
+use crate::boundary::handle::{CursorHandle, WatchHandle};
 use crate::boundary::operation::{Answer as Answered, OperationKind};
 use crate::error::{Error, Result, Status};
 use crate::ffi::queue::outcomes_flat;
@@ -107,8 +108,13 @@ impl Answer {
             }
             Answered::Records(page) if page.is_empty() && operation == OperationKind::CursorNext => Answer::not_found(),
             Answered::Records(records) => Answer::bytes(flat::records(&records)?),
-            Answered::Events(events) if events.is_empty() => return Err(Error::closed("watch")),
-            Answered::Events(events) => Answer::bytes(flat::events(&events)?),
+            Answered::Events(told) if told.events().is_empty() => return Err(Error::closed("watch")),
+            Answered::Events(told) => {
+                // Where there is no memory for them they go back.
+                let bytes = flat::events(told.events())?;
+                drop(told.into_events());
+                Answer::bytes(bytes)
+            }
             Answered::Cursor(cursor) => Answer::handle(cursor),
             Answered::Watch(watch) => Answer::handle(watch),
             Answered::Statistics(counted) => Answer::bytes(statistics_bytes(counted)),
@@ -157,6 +163,42 @@ impl Large {
         match self {
             Large::Bytes(bytes) => Ok(bytes),
             Large::Record(record) => flat::records(&[Some(record)]),
+        }
+    }
+}
+
+/// Frees what answers in their form for Java point to; `before` bytes stand in front of each.
+///
+/// # Safety
+///
+/// [`Answer::append_to`] wrote them, and nobody has used their pointers or will.
+pub unsafe fn free_answers(bytes: &[u8], before: usize) {
+    let mut rest = bytes;
+    while let Some((header, tail)) = rest.get(before..).and_then(|rest| rest.split_first_chunk::<HEADER>()) {
+        let u32_at = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let u64_at = |at: usize| u64::from(u32_at(at)) | u64::from(u32_at(at + 4)) << 32;
+        // SAFETY: by this function's contract the pointers are those that `of_success` and `append_to` made.
+        unsafe { free_pointers(u32_at(0) as i32, u32_at(4), u64_at(8), u64_at(16)) };
+        rest = tail.get((u32_at(24) as usize).next_multiple_of(8)..).unwrap_or_default();
+    }
+}
+
+/// # Safety
+///
+/// The numbers are those of one answer, whose pointers nobody uses.
+unsafe fn free_pointers(status: i32, operation: u32, number: u64, large: u64) {
+    let is_done = status == Status::OK.0;
+    // SAFETY: by this function's contract; an answer that is done has a handle in its number exactly for these two
+    // operations.
+    unsafe {
+        if large != 0 {
+            drop(Box::from_raw(large as *mut Large));
+        }
+        if is_done && operation == OperationKind::Cursor as u32 {
+            drop(Box::from_raw(number as *mut CursorHandle));
+        }
+        if is_done && operation == OperationKind::Watch as u32 {
+            drop(Box::from_raw(number as *mut WatchHandle));
         }
     }
 }

@@ -25,13 +25,13 @@ use super::handles::handle;
 use super::reader::Reader;
 use crate::boundary::handle::{CursorHandle, StoreHandle, WatchHandle};
 use crate::boundary::operation::{Operation, OperationKind};
-use crate::boundary::request::{Request, Target};
+use crate::boundary::request::{Request, Target, expected_revision};
 use crate::boundary::wait::timeout_from_ms;
 use crate::error::Result;
 use crate::ffi::options::{lifetime, put_options_of};
 use crate::ffi::request::condition_of;
 use crate::ffi::watch::positive;
-use crate::store::options::{Condition, Entry, ListOptions, Projection, WatchOptions, WatchStart};
+use crate::store::options::{Entry, ListOptions, Projection, WatchOptions, WatchStart};
 
 const VALUE_APART: u32 = u32::MAX;
 
@@ -177,10 +177,7 @@ impl<'a> Parsed<'a> {
     }
 
     fn expected(&self) -> Result<Option<u64>> {
-        match condition_of(self.option, self.number)? {
-            Condition::IfRevision(revision) => Ok(Some(revision)),
-            Condition::Always | Condition::IfAbsent => Ok(None),
-        }
+        expected_revision(condition_of(self.option, self.number)?)
     }
 
     fn list_options(&self) -> ListOptions {
@@ -235,5 +232,14 @@ mod tests {
         }
         bytes[0] = 200;
         assert!(Parsed::read(&bytes, None).is_err());
+    }
+
+    #[test]
+    fn a_remove_on_condition_that_there_is_nothing_removes_nothing() {
+        let mut bytes = vec![0u8; 64];
+        bytes[0] = OperationKind::Remove as u8;
+        bytes[4] = crate::ffi::request::LARDER_CONDITION_IF_ABSENT as u8;
+        let parsed = Parsed::read(&bytes, None).expect("a request");
+        assert_eq!(parsed.expected().expect_err("refused").status(), Status::INVALID_ARGUMENT);
     }
 }
