@@ -171,11 +171,16 @@ impl<'a> Credit<'a> {
         self.held.bytes -= need.bytes;
         true
     }
+
+    /// Gives all that is in hand back to the pool.
+    pub(super) fn give_back(&mut self) {
+        self.budget.give(std::mem::take(&mut self.held));
+    }
 }
 
 impl Drop for Credit<'_> {
     fn drop(&mut self) {
-        self.budget.give(self.held);
+        self.give_back();
     }
 }
 

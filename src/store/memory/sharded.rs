@@ -190,6 +190,9 @@ impl Sharded {
 
     /// Writes what its own shard had no room for: takes room from all shards in turn, a few records of each at a time.
     fn gather(&self, mut write: Write, credit: &mut Credit<'_>) -> Result<Outcome> {
+        // Whoever waits here holds nothing: credit in the hands of those who wait would be missing for ever to the one
+        // who gathers.
+        credit.give_back();
         let _alone = self.gathering.lock();
         let own = self.shard_number(write.hash);
         loop {
