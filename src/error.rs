@@ -128,11 +128,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// An error of `status`, about `source` (a setting, an argument, a store type), that says `message`.
-    pub fn new(
-        status: Status,
-        source: impl Into<Cow<'static, str>>,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Error {
+    pub fn new(status: Status, source: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Error {
         Error { status, source: source.into(), message: message.into() }
     }
 
