@@ -61,8 +61,9 @@ test-c: ## The C boundary: under ctest, gcc's sanitizers and Valgrind
 	tests/c/run $(TARGET)
 
 .PHONY: test-go
-test-go: ## The Go package, with the race detector
+test-go: ## The Go package, with the race detector, and with a collection at every use of a handle
 	cd bindings/go && go vet ./... && go test -race ./...
+	cd bindings/go && go test -tags larder_debug_gc -run 'Close|Contract' .
 
 .PHONY: test-java
 test-java: ## The Java library

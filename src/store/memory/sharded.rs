@@ -131,8 +131,8 @@ impl Sharded {
     }
 
     /// Whether there is more than the processor's caches hold, as far as one shard tells.
-    fn is_large(&self) -> bool {
-        let held = self.shards[0].core.lock().counts.bytes;
+    fn is_large(&self, hash: u64) -> bool {
+        let held = self.shard(hash).core.lock().counts.bytes;
         held * self.shards.len() as u64 > CACHED_BYTES
     }
 
@@ -341,7 +341,8 @@ impl Engine for Sharded {
 
     fn peek_many(&self, table: u32, keys: &[&[u8]], visit: &mut dyn FnMut(usize, &Record)) -> Result<()> {
         self.check_open()?;
-        let is_large = self.is_large();
+        // Told by a shard that is needed anyway: one and the same for all would be every reader's bottleneck.
+        let is_large = keys.first().is_some_and(|key| self.is_large(self.site.hasher.hash(table, key)));
         for (turn, keys) in keys.chunks(LOOKAHEAD).enumerate() {
             let mut hashes = [0; LOOKAHEAD];
             let hashes = &mut hashes[..keys.len()];
