@@ -62,8 +62,8 @@ test-c: ## The C boundary: under ctest, gcc's sanitizers and Valgrind
 
 .PHONY: test-go
 test-go: ## The Go package, with the race detector, and with a collection at every use of a handle
-	cd bindings/go && go vet ./... && go test -race ./...
-	cd bindings/go && go test -tags larder_debug_gc -run 'Close|Contract' .
+	cd bindings/go && go vet ./... && go test -count=1 -race ./...
+	cd bindings/go && go test -count=1 -tags larder_debug_gc -run 'Close|Contract' .
 
 .PHONY: test-java
 test-java: ## The Java library
