@@ -34,6 +34,22 @@ pub fn has_passed(deadline: u64) -> bool {
     deadline - coarse <= COARSE_LAG_MS && now_ms() >= deadline
 }
 
+/// Milliseconds since 1970 by the wall clock, as servers and envelopes count.
+pub fn unix_ms() -> u64 {
+    read(libc::CLOCK_REALTIME)
+}
+
+/// The deadline, as [`now_ms`] counts, of a moment of the wall clock; 0, for never, is [`NEVER`]. What has passed is 0.
+pub fn deadline_of_unix(expires_unix_ms: u64) -> u64 {
+    match expires_unix_ms {
+        0 => NEVER,
+        at => match at.checked_sub(unix_ms()) {
+            None | Some(0) => 0,
+            Some(left) => now_ms().saturating_add(left),
+        },
+    }
+}
+
 #[inline]
 fn read(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };

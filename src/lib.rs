@@ -18,6 +18,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod config;
+pub mod deadline;
 pub mod error;
 pub mod ffi;
 pub mod jni;

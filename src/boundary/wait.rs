@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::guard;
+use crate::deadline::Within;
 use crate::error::{Error, Result, Status};
 use crate::runtime::{self, CatchPanic};
 use crate::store::reply::{Pending, Reply};
@@ -29,7 +32,10 @@ fn block<T: Send + 'static>(future: Pending<T>, timeout: Option<Duration>) -> Re
 pub async fn with_deadline<T: Send + 'static>(future: Pending<T>, timeout: Option<Duration>) -> Result<T> {
     let guarded = CatchPanic(future);
     let Some(limit) = timeout else { return guarded.await };
-    match tokio::time::timeout(limit, guarded).await {
+    // A limit that the clock cannot hold is none.
+    let at = Instant::now().checked_add(limit);
+    // The inner future is polled before the timer, so that a store that ends at the deadline itself says why.
+    match tokio::time::timeout(limit, Within::new(guarded, at)).await {
         Ok(result) => result,
         Err(_) => Err(timed_out(limit)),
     }

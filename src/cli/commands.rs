@@ -87,7 +87,7 @@ impl Session {
             None => Condition::Always,
         };
         let lifetime = Lifetime { lifespan: term(given, "lifespan")?, max_idle: term(given, "max-idle")? };
-        let options = PutOptions { lifetime, metadata, condition };
+        let options = PutOptions { lifetime, metadata, condition, ..PutOptions::default() };
         tell(wait(self.store.put(&key, &value, &options), self.timeout)?, output)
     }
 

@@ -16,6 +16,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::address;
 use super::settings::{Settings, kind_of};
 use crate::error::{Error, Result, Status};
 
@@ -66,7 +67,10 @@ impl Config {
         }
         match scheme(text) {
             Some("file") => Config::from_file(text),
-            Some(_) => Config::from_url(text),
+            Some(scheme) => match address::settings(scheme, text) {
+                Some(settings) => Config::from_value(Value::Object(settings?)),
+                None => Config::from_url(text),
+            },
             None => Config::from_toml(text),
         }
     }

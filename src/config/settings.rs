@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{duration, size};
+use super::secret::Secret;
+use super::{duration, flag, size};
 use crate::error::{Error, Result};
 
 /// The settings of one section, such as `stores.sessions`.
@@ -84,6 +85,58 @@ impl Settings {
             Value::String(text) => text.parse().ok(),
             other => other.as_u64(),
         })
+    }
+
+    /// Takes yes or no: a boolean, or a text as Go's `strconv.ParseBool` reads it.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` when it is something else.
+    pub fn flag(&mut self, key: &'static str) -> Result<Option<bool>> {
+        self.parsed(key, "true or false", |value| match value {
+            Value::Bool(flag) => Some(*flag),
+            Value::String(text) => flag::parse(text),
+            _ => None,
+        })
+    }
+
+    /// Takes a list of texts: an array, or one text with commas. Items are trimmed, empty ones left out.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` when it is something else; its items are not repeated, they may hold a password.
+    pub fn list(&mut self, key: &'static str) -> Result<Option<Vec<String>>> {
+        let items: Vec<String> = match self.take(key) {
+            None => return Ok(None),
+            Some(Value::String(text)) => text.split(',').map(str::to_owned).collect(),
+            Some(Value::Array(values)) => {
+                let texts = values.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Option<_>>();
+                texts.ok_or_else(|| Error::config(self.name(key), "not all its items are texts"))?
+            }
+            Some(other) => {
+                let text = format!("it is {}; expected a list of texts", kind_of(&other));
+                return Err(Error::config(self.name(key), text));
+            }
+        };
+        let trimmed = items.iter().map(|item| item.trim().to_owned());
+        Ok(Some(trimmed.filter(|item| !item.is_empty()).collect()))
+    }
+
+    /// Takes a secret, given under `key` or as a file's path under `file_key`.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` when both are given, or either is no text.
+    pub fn secret(&mut self, key: &'static str, file_key: &'static str) -> Result<Option<Secret>> {
+        let (text, file) = (self.text(key)?, self.text(file_key)?.filter(|path| !path.is_empty()));
+        match (text, file) {
+            (Some(_), Some(_)) => {
+                let text = format!("both it and {} are given; leave one out", self.name(key));
+                Err(Error::config(self.name(file_key), text))
+            }
+            (None, Some(path)) => Ok(Some(Secret::File { path: path.into(), setting: self.name(file_key) })),
+            (text, None) => Ok(text.filter(|text| !text.is_empty()).map(Secret::Text)),
+        }
     }
 
     /// Takes one of `choices`.

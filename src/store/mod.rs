@@ -8,11 +8,15 @@
 
 pub mod event;
 pub mod fault;
+pub mod format;
 pub mod memory;
+pub mod nats;
 pub mod noop;
 pub mod open;
 pub mod options;
 pub mod record;
+pub mod redis;
+pub mod remote;
 pub mod reply;
 pub mod statistics;
 

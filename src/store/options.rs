@@ -52,6 +52,21 @@ pub enum Condition {
     IfRevision(u64),
 }
 
+/// How much of a replicated store has to have a write before it counts as done. A write of which that much cannot be
+/// known in time answers `AMBIGUOUS`, never success.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// As the store is configured.
+    #[default]
+    Default,
+    /// The server that took it.
+    None,
+    /// So many replicas besides it, at least.
+    Replicas(u8),
+    /// Every replica that the server knows of, and one at least.
+    All,
+}
+
 /// Options of one write.
 #[derive(Clone, Debug, Default)]
 pub struct PutOptions {
@@ -61,6 +76,8 @@ pub struct PutOptions {
     pub metadata: Metadata,
     /// On what the write depends.
     pub condition: Condition,
+    /// How many replicas have to have it; `UNSUPPORTED` by a store that has none.
+    pub durability: Durability,
 }
 
 /// What a conditional write came to.

@@ -238,7 +238,8 @@ fn lifetime(step: &Value) -> Lifetime {
 }
 
 fn put_options(step: &Value, condition: Condition) -> Result<PutOptions, String> {
-    Ok(PutOptions { lifetime: lifetime(step), metadata: bytes::metadata(&step["metadata"])?, condition })
+    let (lifetime, metadata) = (lifetime(step), bytes::metadata(&step["metadata"])?);
+    Ok(PutOptions { lifetime, metadata, condition, ..PutOptions::default() })
 }
 
 fn watch_options(step: &Value) -> Result<WatchOptions, String> {

@@ -1,0 +1,1 @@
+//! The `nats-js-kv` type: a key-value bucket of NATS JetStream.

@@ -1,0 +1,1 @@
+//! The `redis-sentinel` and `redis` types.
