@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// natsClients are Larder in its own format and in go-micro's, nats.go's KV, and nats.go's asynchronous publish.
+func natsClients(settings map[string]any) ([]client, error) {
+	ours, err := newLarder("larder", settings, map[string]any{"database": "bench-larder", "format": "larder"})
+	if err != nil {
+		return nil, err
+	}
+	compatible, err := newLarder("larder, go-micro format", settings,
+		map[string]any{"database": "bench-go-micro", "format": "go-micro"})
+	if err != nil {
+		return nil, err
+	}
+	peer, err := newNats(fmt.Sprint(settings["nodes"].([]any)[0]))
+	if err != nil {
+		return nil, err
+	}
+	return []client{ours, compatible, peer, &asyncNats{peer}}, nil
+}
+
+// natsKV is nats.go's key-value store.
+type natsKV struct {
+	connection *nats.Conn
+	jetStream  jetstream.JetStream
+	bucket     jetstream.KeyValue
+}
+
+func newNats(node string) (*natsKV, error) {
+	connection, err := nats.Connect(node)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := jetstream.New(connection, jetstream.WithPublishAsyncMaxPending(1000))
+	if err != nil {
+		return nil, err
+	}
+	bucket, err := stream.CreateOrUpdateKeyValue(context.Background(),
+		jetstream.KeyValueConfig{Bucket: "bench-nats-go", Storage: jetstream.FileStorage})
+	return &natsKV{connection, stream, bucket}, err
+}
+
+func (c *natsKV) name() string { return "nats.go" }
+func (c *natsKV) ours() bool   { return false }
+func (c *natsKV) close()       { c.connection.Close() }
+
+func (c *natsKV) get(ctx context.Context, key string) ([]byte, error) {
+	entry, err := c.bucket.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return entry.Value(), nil
+}
+
+func (c *natsKV) put(ctx context.Context, key string, value []byte) error {
+	_, err := c.bucket.Put(ctx, key, value)
+	return err
+}
+
+// getMany asks in as many goroutines as there are keys: nats.go has no bulk get.
+func (c *natsKV) getMany(ctx context.Context, keys []string) (int, error) {
+	var asking sync.WaitGroup
+	failures := make([]error, len(keys))
+	for index, key := range keys {
+		asking.Go(func() { _, failures[index] = c.bucket.Get(ctx, key) })
+	}
+	asking.Wait()
+	for _, err := range failures {
+		if err != nil {
+			return 0, err
+		}
+	}
+	return len(keys), nil
+}
+
+// asyncNats writes by nats.go's asynchronous publish, the fastest way it has to have a write acknowledged.
+type asyncNats struct{ *natsKV }
+
+func (c *asyncNats) name() string { return "nats.go, PublishAsync" }
+func (c *asyncNats) close()       {}
+
+func (c *asyncNats) put(ctx context.Context, key string, value []byte) error {
+	future, err := c.jetStream.PublishAsync("$KV.bench-nats-go."+key, value)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-future.Ok():
+		return nil
+	case err := <-future.Err():
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/rueidis"
+)
+
+// redisClients are Larder in bare format, which writes what the peers write, and in its own, go-redis and rueidis.
+func redisClients(settings map[string]any) ([]client, error) {
+	bare, err := newLarder("larder, raw format", settings, map[string]any{"table": "bench-raw-", "format": "raw"})
+	if err != nil {
+		return nil, err
+	}
+	ours, err := newLarder("larder", settings, map[string]any{"database": "bench", "format": "larder"})
+	if err != nil {
+		return nil, err
+	}
+	address := strings.TrimPrefix(fmt.Sprint(settings["nodes"].([]any)[0]), "redis://")
+	second, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}, DisableCache: true})
+	if err != nil {
+		return nil, err
+	}
+	first := goredis.NewClient(&goredis.Options{Addr: address})
+	return []client{bare, ours, &goRedis{first}, &rueidisClient{second}}, nil
+}
+
+// goRedis is go-redis with its pool of connections.
+type goRedis struct{ client *goredis.Client }
+
+func (c *goRedis) name() string { return "go-redis" }
+func (c *goRedis) ours() bool   { return false }
+func (c *goRedis) close()       { _ = c.client.Close() }
+
+func (c *goRedis) get(ctx context.Context, key string) ([]byte, error) {
+	return c.client.Get(ctx, "go-redis-"+key).Bytes()
+}
+
+func (c *goRedis) put(ctx context.Context, key string, value []byte) error {
+	return c.client.Set(ctx, "go-redis-"+key, value, 0).Err()
+}
+
+func (c *goRedis) getMany(ctx context.Context, keys []string) (int, error) {
+	values, err := c.client.MGet(ctx, prefixed("go-redis-", keys)...).Result()
+	count := 0
+	for _, value := range values {
+		if value != nil {
+			count++
+		}
+	}
+	return count, err
+}
+
+// rueidisClient is rueidis, which pipelines by itself.
+type rueidisClient struct{ client rueidis.Client }
+
+func (c *rueidisClient) name() string { return "rueidis" }
+func (c *rueidisClient) ours() bool   { return false }
+func (c *rueidisClient) close()       { c.client.Close() }
+
+func (c *rueidisClient) get(ctx context.Context, key string) ([]byte, error) {
+	return c.client.Do(ctx, c.client.B().Get().Key("rueidis-"+key).Build()).AsBytes()
+}
+
+func (c *rueidisClient) put(ctx context.Context, key string, value []byte) error {
+	command := c.client.B().Set().Key("rueidis-" + key).Value(rueidis.BinaryString(value)).Build()
+	return c.client.Do(ctx, command).Error()
+}
+
+func (c *rueidisClient) getMany(ctx context.Context, keys []string) (int, error) {
+	values, err := c.client.Do(ctx, c.client.B().Mget().Key(prefixed("rueidis-", keys)...).Build()).ToArray()
+	count := 0
+	for _, value := range values {
+		if !value.IsNil() {
+			count++
+		}
+	}
+	return count, err
+}
+
+func prefixed(prefix string, keys []string) []string {
+	made := make([]string, len(keys))
+	for index, key := range keys {
+		made[index] = prefix + key
+	}
+	return made
+}
