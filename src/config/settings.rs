@@ -1,5 +1,6 @@
 //! Typed reading of one section: each setting is taken once, and what nobody took is an error with a suggestion.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -14,18 +15,33 @@ pub struct Settings {
     section: String,
     values: Map<String, Value>,
     known: Vec<&'static str>,
+    /// What errors call a setting that came from elsewhere, such as a variable.
+    names: BTreeMap<String, String>,
 }
 
 impl Settings {
     /// The settings of `section`.
     pub fn new(section: impl Into<String>, values: Map<String, Value>) -> Settings {
-        Settings { section: section.into(), values, known: Vec::new() }
+        Settings { section: section.into(), values, known: Vec::new(), names: BTreeMap::new() }
     }
 
     /// The full name of a setting, as errors call it.
     pub fn name(&self, key: &str) -> String {
+        if let Some(name) = self.names.get(key) {
+            return name.clone();
+        }
         let key = if key.is_empty() { "\"\"" } else { key };
         if self.section.is_empty() { key.to_owned() } else { format!("{}.{key}", self.section) }
+    }
+
+    /// Calls a setting `name` in errors: that of the variable that said it.
+    pub fn rename(&mut self, key: impl Into<String>, name: impl Into<String>) {
+        self.names.insert(key.into(), name.into());
+    }
+
+    /// The settings that nobody took yet, as they are written.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.values.iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// Takes a setting as it is written.
@@ -249,5 +265,61 @@ mod tests {
             unknown("zzzzzz", ["memory", "noop"], "types"),
             "\"zzzzzz\" is not known; the types are: memory, noop"
         );
+    }
+
+    #[test]
+    fn a_flag_is_a_boolean_or_a_text_as_go_reads_it() {
+        for (text, flag) in [("true", true), ("\"1\"", true), ("\"F\"", false), ("false", false)] {
+            assert_eq!(settings(&format!(r#"{{"tls": {text}}}"#)).flag("tls"), Ok(Some(flag)), "{text}");
+        }
+        assert_eq!(settings("{}").flag("tls"), Ok(None));
+        for text in ["\"yes\"", "1", "null", "[]"] {
+            let error = settings(&format!(r#"{{"tls": {text}}}"#)).flag("tls").expect_err(text);
+            assert_eq!(error.to_string(), format!("stores.a.tls: it is {text}; expected true or false"));
+        }
+    }
+
+    #[test]
+    fn a_list_is_an_array_or_a_text_with_commas_and_is_trimmed() {
+        for text in [r#"["a:1", " b:2 ", ""]"#, r#"" a:1,b:2 , ,""#] {
+            let nodes = settings(&format!(r#"{{"nodes": {text}}}"#)).list("nodes");
+            assert_eq!(nodes, Ok(Some(vec!["a:1".to_owned(), "b:2".to_owned()])), "{text}");
+        }
+        assert_eq!(settings(r#"{"nodes": ""}"#).list("nodes"), Ok(Some(Vec::new())));
+        assert_eq!(settings("{}").list("nodes"), Ok(None));
+    }
+
+    #[test]
+    fn the_items_of_a_malformed_list_are_not_repeated() {
+        for (text, expected) in [
+            (r#"["nats://me:hunter2@a:1", 5]"#, "not all its items are texts"),
+            (r#"{"url": "nats://me:hunter2@a:1"}"#, "it is a section; expected a list of texts"),
+            ("7", "it is a number; expected a list of texts"),
+        ] {
+            let error = settings(&format!(r#"{{"nodes": {text}}}"#)).list("nodes").expect_err(text);
+            assert_eq!(error.to_string(), format!("stores.a.nodes: {expected}"));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_a_text_or_the_path_of_a_file() {
+        let take = |text: &str| settings(text).secret("password", "password_file");
+        assert_eq!(take(r#"{"password": "hunter2"}"#), Ok(Some(Secret::Text("hunter2".to_owned()))));
+        let file = Secret::File { path: "/run/p".into(), setting: "stores.a.password_file".to_owned() };
+        assert_eq!(take(r#"{"password_file": "/run/p"}"#), Ok(Some(file)));
+        for text in ["{}", r#"{"password": ""}"#, r#"{"password": "", "password_file": ""}"#] {
+            assert_eq!(take(text), Ok(None), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_secret_is_named_and_not_repeated() {
+        let take = |text: &str| settings(text).secret("password", "password_file").expect_err("malformed").to_string();
+        let both = take(r#"{"password": "hunter2", "password_file": "/run/p"}"#);
+        assert_eq!(both, "stores.a.password_file: both it and stores.a.password are given; leave one out");
+        let number = take(r#"{"password": 271828}"#);
+        assert_eq!(number, "stores.a.password: it is a number; expected a text");
+        let list = take(r#"{"password_file": ["hunter2"]}"#);
+        assert_eq!(list, "stores.a.password_file: it is a list; expected a text");
     }
 }
