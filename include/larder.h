@@ -143,7 +143,9 @@
 #define LARDER_IO -15
 
 /**
- * Whether the write happened cannot be known.
+ * Whether the write happened cannot be known: it was sent, and no answer came, or fewer replicas than it asked for are
+ * known to have it. Read the record to find out, or write the same value again where that is harmless. A write on a
+ * condition may find its own first try: after LARDER_CONFLICT read and compare.
  */
 #define LARDER_AMBIGUOUS -16
 
@@ -166,6 +168,16 @@
  * A lifespan or max-idle without end, whatever the store's default is.
  */
 #define LARDER_TERM_UNLIMITED -1
+
+/**
+ * A write is done when the server that took it has it, whatever the store's default is.
+ */
+#define LARDER_DURABILITY_NONE -1
+
+/**
+ * A write is done when every replica that the server knows of has it, and one at least.
+ */
+#define LARDER_DURABILITY_ALL -2
 
 /**
  * A list gives keys, revisions and times; values and metadata are empty.
@@ -469,9 +481,19 @@ typedef struct {
    */
   int64_t timeout_ms;
   /**
+   * How much of a replicated store must have the write before it counts as done: 0 for the store's default, 1 to 255
+   * for so many replicas at least besides the server that took it, LARDER_DURABILITY_NONE or LARDER_DURABILITY_ALL. A
+   * store that has no replicas takes 0 and LARDER_DURABILITY_NONE, and answers LARDER_UNSUPPORTED to the others.
+   */
+  int32_t durability;
+  /**
    * Zero.
    */
-  uint64_t reserved[4];
+  uint32_t reserved_flags;
+  /**
+   * Zero.
+   */
+  uint64_t reserved[3];
 } larder_put_options_t;
 
 /**
@@ -1032,11 +1054,12 @@ int32_t larder_store_contains(const larder_store_t *store,
  * @param store                the store
  * @param key, key_length      the key, any bytes; borrowed for the call
  * @param value, value_length  the value, any bytes; borrowed for the call
- * @param options              lifespan, max-idle, metadata, deadline; NULL for the defaults
+ * @param options              lifespan, max-idle, metadata, deadline, durability; NULL for the defaults
  * @param revision             receives the record's new revision; may be NULL
  * @param err                  receives the error on failure; may be NULL
  * @return LARDER_OK; LARDER_TOO_LARGE, LARDER_OUT_OF_MEMORY (the record that was there stays), LARDER_TIMEOUT,
- *         LARDER_AMBIGUOUS, LARDER_UNAVAILABLE, LARDER_WOULD_DEADLOCK, LARDER_CLOSED, LARDER_FORKED,
+ *         LARDER_AMBIGUOUS (read the record, or write it again), LARDER_UNSUPPORTED (a durability that the store cannot
+ *         give; nothing was written), LARDER_UNAVAILABLE, LARDER_WOULD_DEADLOCK, LARDER_CLOSED, LARDER_FORKED,
  *         LARDER_INVALID_ARGUMENT
  */
 int32_t larder_store_put(const larder_store_t *store,

@@ -57,6 +57,22 @@ fn conditions_have_exit_codes_of_their_own() {
 }
 
 #[test]
+fn a_durability_is_given_to_the_store_and_a_wrong_one_is_refused_by_name() {
+    assert_eq!(script("memory://", "put a 1 --durability none", &[]).0, 0);
+    assert_eq!(script("noop://", "put a 1 --durability all\nput a 1 --durability 255", &[]).0, 0);
+    for durability in ["all", "1"] {
+        let (code, _, err) = script("memory://", &format!("put a 1 --durability {durability}"), &[]);
+        assert_eq!(code, 5);
+        assert!(err.contains("durability: a store in this process has no replicas"), "{err}");
+    }
+    for durability in ["0", "256", "some"] {
+        let (code, _, err) = script("memory://", &format!("put a 1 --durability {durability}"), &[]);
+        assert_eq!(code, 2, "{durability}");
+        assert!(err.contains("--durability") && err.contains("none, all, or a number from 1 to 255"), "{err}");
+    }
+}
+
+#[test]
 fn json_prints_one_object_a_line() {
     let (code, out, _) = script("memory://", "put a 1\nget a\nls\nstat\nping\ndel a", &["--json"]);
     assert_eq!(code, 0);

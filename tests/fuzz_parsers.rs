@@ -185,7 +185,7 @@ fn any_size_is_read_or_refused() {
 fn any_metadata_is_whole_or_refused_and_is_stored_sorted_with_the_last_of_a_name() {
     let seeds: Vec<Vec<u8>> = corpus("metadata.txt").lines().map(unhex).collect();
     fuzz(&seeds, 300_000, |_, input| {
-        let answer = put_options_of(0, 0, input);
+        let answer = put_options_of(0, 0, 0, input);
         let Some(whole) = Metadata::from_bytes(input) else {
             let error = answer.expect_err("metadata that is not whole");
             assert_eq!((error.status(), error.origin()), (Status::INVALID_ARGUMENT, "options.metadata"));

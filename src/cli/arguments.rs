@@ -26,6 +26,7 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .args(globals())
         .subcommands(records())
+        .subcommands(super::transfer::arguments::commands())
         .subcommands(others())
 }
 
@@ -91,6 +92,12 @@ fn records() -> Vec<Command> {
                     .value_name("NAME=VALUE")
                     .action(ArgAction::Append)
                     .help("Metadata to store with it"),
+            )
+            .arg(
+                Arg::new("durability")
+                    .long("durability")
+                    .value_name("none|all|COUNT")
+                    .help("Which replicas must have it: none, all of them, or at least so many"),
             )
             .arg(
                 Arg::new("if-absent")

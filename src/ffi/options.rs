@@ -4,11 +4,18 @@ use std::time::Duration;
 
 use super::pointer::{bytes, options, text, zero};
 use crate::error::{Error, Result};
-use crate::store::options::{Lifetime, ListOptions, Projection, PutOptions, Term, WatchOptions, WatchStart};
+use crate::store::options::{
+    Durability, Lifetime, ListOptions, Projection, PutOptions, Term, WatchOptions, WatchStart,
+};
 use crate::store::record::{Metadata, pairs};
 
 /// A lifespan or max-idle without end, whatever the store's default is.
 pub const LARDER_TERM_UNLIMITED: i64 = -1;
+
+/// A write is done when the server that took it has it, whatever the store's default is.
+pub const LARDER_DURABILITY_NONE: i32 = -1;
+/// A write is done when every replica that the server knows of has it, and one at least.
+pub const LARDER_DURABILITY_ALL: i32 = -2;
 
 /// A list gives keys, revisions and times; values and metadata are empty.
 pub const LARDER_LIST_KEYS: u32 = 0;
@@ -37,8 +44,14 @@ pub struct larder_put_options_t {
     pub metadata_length: usize,
     /// Milliseconds after which the call answers LARDER_TIMEOUT; 0 for never.
     pub timeout_ms: i64,
+    /// How much of a replicated store must have the write before it counts as done: 0 for the store's default, 1 to 255
+    /// for so many replicas at least besides the server that took it, LARDER_DURABILITY_NONE or LARDER_DURABILITY_ALL. A
+    /// store that has no replicas takes 0 and LARDER_DURABILITY_NONE, and answers LARDER_UNSUPPORTED to the others.
+    pub durability: i32,
     /// Zero.
-    pub reserved: [u64; 4],
+    pub reserved_flags: u32,
+    /// Zero.
+    pub reserved: [u64; 3],
 }
 
 /// Which records a list or a cursor gives: sorted by key, bytewise; offset and limit count what the filter left.
@@ -131,6 +144,26 @@ pub fn lifetime(lifespan_ms: i64, max_idle_ms: i64) -> Result<Lifetime> {
     Ok(Lifetime { lifespan: term(lifespan_ms, "lifespan_ms")?, max_idle: term(max_idle_ms, "max_idle_ms")? })
 }
 
+/// A durability from the number that any boundary has.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` for a number that stands for none.
+fn durability_of(number: i32) -> Result<Durability> {
+    match number {
+        0 => Ok(Durability::Default),
+        LARDER_DURABILITY_NONE => Ok(Durability::None),
+        LARDER_DURABILITY_ALL => Ok(Durability::All),
+        _ => match u8::try_from(number) {
+            Ok(replicas) => Ok(Durability::Replicas(replicas)),
+            Err(_) => {
+                let text = format!("{number} is none; 1 to 255 are replicas, -1 none, -2 all, 0 the store's default");
+                Err(Error::argument("options.durability", text))
+            }
+        },
+    }
+}
+
 /// # Safety
 ///
 /// `pointer` is null or a readable struct whose pointers are readable for their lengths.
@@ -138,18 +171,22 @@ pub(super) unsafe fn put_options(pointer: *const larder_put_options_t) -> Result
     // SAFETY: by this function's contract; all-zero is a valid struct of numbers and pointers.
     let Some(given) = (unsafe { options(pointer, "options")? }) else { return Ok((PutOptions::default(), 0)) };
     zero(&given.reserved, "options.reserved")?;
+    zero(&[given.reserved_flags.into()], "options.reserved_flags")?;
     // SAFETY: by this function's contract.
     let metadata = unsafe { bytes(given.metadata, given.metadata_length, "options.metadata")? };
-    Ok((put_options_of(given.lifespan_ms, given.max_idle_ms, metadata)?, given.timeout_ms))
+    let result = put_options_of(given.lifespan_ms, given.max_idle_ms, given.durability, metadata)?;
+    Ok((result, given.timeout_ms))
 }
 
 /// Put options from the numbers and bytes that any boundary has.
 ///
 /// # Errors
 ///
-/// `INVALID_ARGUMENT` for negative times and for metadata that is not in its stored form, `TOO_LARGE` for too much of it.
-pub fn put_options_of(lifespan_ms: i64, max_idle_ms: i64, metadata: &[u8]) -> Result<PutOptions> {
-    let mut result = PutOptions { lifetime: lifetime(lifespan_ms, max_idle_ms)?, ..PutOptions::default() };
+/// `INVALID_ARGUMENT` for negative times, for a durability that is none and for metadata that is not in its stored form,
+/// `TOO_LARGE` for too much of it.
+pub fn put_options_of(lifespan_ms: i64, max_idle_ms: i64, durability: i32, metadata: &[u8]) -> Result<PutOptions> {
+    let (lifetime, durability) = (lifetime(lifespan_ms, max_idle_ms)?, durability_of(durability)?);
+    let mut result = PutOptions { lifetime, durability, ..PutOptions::default() };
     if !metadata.is_empty() {
         if Metadata::from_bytes(metadata).is_none() {
             let text = "it is not in the stored form; build it with larder_metadata_append";
@@ -221,4 +258,28 @@ pub(super) unsafe fn store_options<'a>(
     // SAFETY: by this function's contract.
     let table = unsafe { text(given.table, given.table_length, "options.table")? };
     Ok(((!given.database.is_null()).then_some(database), (!given.table.is_null()).then_some(table)))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+
+    #[test]
+    fn each_number_is_one_durability_or_refused_by_name() {
+        let known = [
+            (0, Durability::Default),
+            (LARDER_DURABILITY_NONE, Durability::None),
+            (LARDER_DURABILITY_ALL, Durability::All),
+            (1, Durability::Replicas(1)),
+            (255, Durability::Replicas(255)),
+        ];
+        for (number, durability) in known {
+            assert_eq!(put_options_of(0, 0, number, &[]).expect("known").durability, durability, "{number}");
+        }
+        for number in [i32::MIN, -3, 256, i32::MAX] {
+            let error = put_options_of(0, 0, number, &[]).expect_err("out of range");
+            assert_eq!((error.status(), error.origin()), (Status::INVALID_ARGUMENT, "options.durability"), "{number}");
+        }
+    }
 }

@@ -42,7 +42,9 @@ pub const LARDER_PANIC: i32 = -13;
 pub const LARDER_OUT_OF_MEMORY: i32 = -14;
 /// A file or a socket failed.
 pub const LARDER_IO: i32 = -15;
-/// Whether the write happened cannot be known.
+/// Whether the write happened cannot be known: it was sent, and no answer came, or fewer replicas than it asked for are
+/// known to have it. Read the record to find out, or write the same value again where that is harmless. A write on a
+/// condition may find its own first try: after LARDER_CONFLICT read and compare.
 pub const LARDER_AMBIGUOUS: i32 = -16;
 /// The store refused the credentials.
 pub const LARDER_AUTH: i32 = -17;

@@ -234,11 +234,12 @@ pub unsafe extern "C" fn larder_store_contains(
 /// @param store                the store
 /// @param key, key_length      the key, any bytes; borrowed for the call
 /// @param value, value_length  the value, any bytes; borrowed for the call
-/// @param options              lifespan, max-idle, metadata, deadline; NULL for the defaults
+/// @param options              lifespan, max-idle, metadata, deadline, durability; NULL for the defaults
 /// @param revision             receives the record's new revision; may be NULL
 /// @param err                  receives the error on failure; may be NULL
 /// @return LARDER_OK; LARDER_TOO_LARGE, LARDER_OUT_OF_MEMORY (the record that was there stays), LARDER_TIMEOUT,
-///         LARDER_AMBIGUOUS, LARDER_UNAVAILABLE, LARDER_WOULD_DEADLOCK, LARDER_CLOSED, LARDER_FORKED,
+///         LARDER_AMBIGUOUS (read the record, or write it again), LARDER_UNSUPPORTED (a durability that the store cannot
+///         give; nothing was written), LARDER_UNAVAILABLE, LARDER_WOULD_DEADLOCK, LARDER_CLOSED, LARDER_FORKED,
 ///         LARDER_INVALID_ARGUMENT
 ///
 /// # Safety

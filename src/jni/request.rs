@@ -5,7 +5,7 @@
 //! | 0 | u32 | operation |
 //! | 4 | u32 | condition of a write, projection of a list (1 for records), start of a watch (1 for what is there) |
 //! | 8 | i64 | expected revision; offset of a list |
-//! | 16 | i64 | at most so many records or events; limit of a list, capacity of a watch |
+//! | 16 | i64 | at most so many records or events; limit of a list, capacity of a watch; durability of a write |
 //! | 24 | i64 | lifespan in milliseconds |
 //! | 32 | i64 | max-idle in milliseconds |
 //! | 40 | i64 | timeout in milliseconds |
@@ -14,7 +14,9 @@
 //! | 56 | u32 | length of the metadata |
 //! | 60 | u32 | how many items there are, for operations on many |
 //! | 64 | | key, value, metadata |
-//! | | | items: lengths of key, value and metadata (u32 each), 0 (u32), lifespan, max-idle (i64 each), the bytes |
+//! | | | items: lengths of key, value and metadata (u32 each), durability (i32), lifespan, max-idle (i64 each), the bytes |
+//!
+//! A durability is the number that `durability` in `larder_put_options_t` is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +42,7 @@ pub struct Parsed<'a> {
     kind: OperationKind,
     option: u32,
     number: u64,
-    most: usize,
+    most: i64,
     lifespan_ms: i64,
     max_idle_ms: i64,
     timeout_ms: i64,
@@ -54,6 +56,7 @@ struct Item<'a> {
     key: &'a [u8],
     value: &'a [u8],
     metadata: &'a [u8],
+    durability: i32,
     lifespan_ms: i64,
     max_idle_ms: i64,
 }
@@ -69,7 +72,7 @@ impl<'a> Parsed<'a> {
         let kind = OperationKind::from_number(reader.u32()?)?;
         let option = reader.u32()?;
         let number = reader.i64()? as u64;
-        let most = usize::try_from(reader.i64()?).unwrap_or(usize::MAX);
+        let most = reader.i64()?;
         let (lifespan_ms, max_idle_ms, timeout_ms) = (reader.i64()?, reader.i64()?, reader.i64()?);
         let (key, value) = (reader.length()?, reader.u32()?);
         let (metadata, count) = (reader.length()?, reader.length()?);
@@ -124,11 +127,11 @@ impl<'a> Parsed<'a> {
             match kind {
                 OperationKind::CursorNext => {
                     let cursor = handle::<CursorHandle>(pointer, "cursor")?.cursor()?;
-                    Target::Cursor(Arc::clone(cursor), positive(self.most)?)
+                    Target::Cursor(Arc::clone(cursor), positive(self.most())?)
                 }
                 OperationKind::WatchNext => {
                     let watch = handle::<WatchHandle>(pointer, "watch")?.watch()?;
-                    Target::Watch(Arc::clone(watch), positive(self.most)?)
+                    Target::Watch(Arc::clone(watch), positive(self.most())?)
                 }
                 _ => {
                     let store = Arc::clone(handle::<StoreHandle>(pointer, "store")?.store()?);
@@ -145,7 +148,7 @@ impl<'a> Parsed<'a> {
             OperationKind::GetMany => Operation::GetMany(self.keys()),
             OperationKind::Contains => Operation::Contains(self.key),
             OperationKind::Put => {
-                let mut options = put_options_of(self.lifespan_ms, self.max_idle_ms, self.metadata)?;
+                let mut options = put_options_of(self.lifespan_ms, self.max_idle_ms, self.durability(), self.metadata)?;
                 options.condition = condition_of(self.option, self.number)?;
                 Operation::Put(self.key, self.value, options)
             }
@@ -164,13 +167,22 @@ impl<'a> Parsed<'a> {
         })
     }
 
+    fn most(&self) -> usize {
+        usize::try_from(self.most).unwrap_or(usize::MAX)
+    }
+
+    /// The number of the durability; what is no i32 becomes one that is refused.
+    fn durability(&self) -> i32 {
+        i32::try_from(self.most).unwrap_or(i32::MAX)
+    }
+
     fn keys(&self) -> Vec<&'a [u8]> {
         self.items.iter().map(|item| item.key).collect()
     }
 
     fn entries(&self) -> Result<Vec<Entry<'a>>> {
         let entry = |item: &Item<'a>| {
-            let options = put_options_of(item.lifespan_ms, item.max_idle_ms, item.metadata)?;
+            let options = put_options_of(item.lifespan_ms, item.max_idle_ms, item.durability, item.metadata)?;
             Ok(Entry { key: item.key, value: item.value, options })
         };
         self.items.iter().map(entry).collect()
@@ -185,26 +197,27 @@ impl<'a> Parsed<'a> {
             prefix: self.key.to_vec(),
             suffix: self.value.to_vec(),
             offset: usize::try_from(self.number).unwrap_or(usize::MAX),
-            limit: self.most,
+            limit: self.most(),
             projection: if self.option == 0 { Projection::Keys } else { Projection::Records },
         }
     }
 
     fn watch_options(&self) -> WatchOptions {
         let start = if self.option == 0 { WatchStart::Now } else { WatchStart::Existing };
-        WatchOptions { prefix: self.key.to_vec(), start, capacity: self.most }
+        WatchOptions { prefix: self.key.to_vec(), start, capacity: self.most() }
     }
 }
 
 impl<'a> Item<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Item<'a>> {
         let (key, value, metadata) = (reader.length()?, reader.length()?, reader.length()?);
-        reader.u32()?;
+        let durability = reader.u32()?.cast_signed();
         let (lifespan_ms, max_idle_ms) = (reader.i64()?, reader.i64()?);
         Ok(Item {
             key: reader.bytes(key)?,
             value: reader.bytes(value)?,
             metadata: reader.bytes(metadata)?,
+            durability,
             lifespan_ms,
             max_idle_ms,
         })
@@ -215,6 +228,7 @@ impl<'a> Item<'a> {
 mod tests {
     use super::*;
     use crate::error::Status;
+    use crate::store::options::Durability;
 
     #[test]
     fn bytes_that_are_no_request_are_refused_and_never_read_past_their_end() {
@@ -232,6 +246,26 @@ mod tests {
         }
         bytes[0] = 200;
         assert!(Parsed::read(&bytes, None).is_err());
+    }
+
+    #[test]
+    fn a_durability_is_read_of_one_record_and_of_each_of_many() {
+        let mut one = vec![0u8; 64];
+        one[0] = OperationKind::Put as u8;
+        one[16..24].copy_from_slice(&(-2i64).to_le_bytes());
+        let Ok(Operation::Put(_, _, options)) = Parsed::read(&one, None).expect("a request").operation() else {
+            panic!("it is a put")
+        };
+        assert_eq!(options.durability, Durability::All);
+        one[16..24].copy_from_slice(&(1i64 << 32).to_le_bytes());
+        let refused = Parsed::read(&one, None).expect("a request").operation().err().expect("out of range");
+        assert_eq!((refused.status(), refused.origin()), (Status::INVALID_ARGUMENT, "options.durability"));
+        let mut many = vec![0u8; 64 + 32];
+        many[0] = OperationKind::PutMany as u8;
+        many[60] = 1;
+        many[64 + 12] = 3;
+        let entries = Parsed::read(&many, None).expect("a request").entries().expect("entries");
+        assert_eq!(entries[0].options.durability, Durability::Replicas(3));
     }
 
     #[test]

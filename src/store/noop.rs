@@ -64,7 +64,8 @@ impl Backend for NoopBackend {
 }
 
 /// A store that is always empty. Writes are taken, with revision 0, and forgotten; keys and values are held to the
-/// limits of [`Record`](record::Record), so that switching to a real store brings no new error.
+/// limits of [`Record`](record::Record), so that switching to a real store brings no new error. Any durability is taken:
+/// what nobody holds nobody can lose.
 pub struct NoopStore {
     state: Arc<State>,
 }

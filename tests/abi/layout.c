@@ -25,6 +25,8 @@ int main(void) {
   FIELD(larder_put_options_t, metadata);
   FIELD(larder_put_options_t, metadata_length);
   FIELD(larder_put_options_t, timeout_ms);
+  FIELD(larder_put_options_t, durability);
+  FIELD(larder_put_options_t, reserved_flags);
   FIELD(larder_put_options_t, reserved);
   STRUCT(larder_statistics_t);
   FIELD(larder_statistics_t, struct_size);
@@ -119,6 +121,8 @@ int main(void) {
   CONSTANT(LARDER_NO_SUCH_STORE);
   CONSTANT(LARDER_CORRUPT);
   CONSTANT(LARDER_TERM_UNLIMITED);
+  CONSTANT(LARDER_DURABILITY_NONE);
+  CONSTANT(LARDER_DURABILITY_ALL);
   CONSTANT(LARDER_LIST_KEYS);
   CONSTANT(LARDER_LIST_RECORDS);
   CONSTANT(LARDER_WATCH_NOW);

@@ -1,6 +1,6 @@
 # The examples: each compiles without a warning, runs, and says that it did what it shows.
 set(EXAMPLES ${LARDER_ROOT}/bindings/c/examples)
-foreach(example open_get_put lifespan batch queue watch cursor errors logs)
+foreach(example open_get_put lifespan batch queue watch cursor errors logs durable_put)
   add_executable(example_${example} ${EXAMPLES}/${example}.c)
   target_link_libraries(example_${example} PRIVATE larder Threads::Threads)
   target_compile_options(example_${example} PRIVATE ${WARNINGS})

@@ -140,23 +140,49 @@ static void a_reserved_field_that_is_set_is_refused(void **state) {
   larder_queue_t *queue = NULL;
   OK(larder_queue_open(1, &queue, E));
   for (size_t i = 0; i < 4; i++) {
-    larder_put_options_t put = {.struct_size = sizeof put};
     larder_list_options_t list = {.struct_size = sizeof list};
     larder_watch_options_t watching = {.struct_size = sizeof watching};
     larder_store_options_t names = {.struct_size = sizeof names};
     larder_request_t request = {.struct_size = sizeof request, .operation = LARDER_OPERATION_PING, .store = store};
-    put.reserved[i] = list.reserved[i] = watching.reserved[i] = names.reserved[i] = request.reserved[i] = 1;
-    REFUSED("options.reserved", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+    list.reserved[i] = watching.reserved[i] = names.reserved[i] = request.reserved[i] = 1;
     REFUSED("options.reserved", larder_store_list(store, &list, &records, E));
     REFUSED("options.reserved", larder_store_watch(store, &watching, &watch, E));
     REFUSED("options.reserved", larder_store_open(larder, TEXT("default"), &names, &opened, E));
     REFUSED("requests.reserved", larder_queue_submit(queue, &request, 1, NULL, E));
   }
+  for (size_t i = 0; i < 3; i++) {
+    larder_put_options_t put = {.struct_size = sizeof put};
+    put.reserved[i] = 1;
+    REFUSED("options.reserved", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+  }
+  larder_put_options_t put = {.struct_size = sizeof put, .reserved_flags = 1};
+  REFUSED("options.reserved_flags", larder_store_put(store, KEY, VALUE, &put, NULL, E));
   larder_list_options_t list = {.struct_size = sizeof list, .reserved_flags = 1};
   REFUSED("options.reserved_flags", larder_store_list(store, &list, &records, E));
   larder_watch_options_t watching = {.struct_size = sizeof watching, .reserved_flags = 1};
   REFUSED("options.reserved_flags", larder_store_watch(store, &watching, &watch, E));
   larder_queue_free(queue);
+}
+
+/* A program from before durability had a field has zeros there, or a struct that ends before. */
+static void a_durability_is_taken_where_the_struct_has_one(void **state) {
+  (void)state;
+  larder_put_options_t put = {.struct_size = sizeof put, .durability = LARDER_DURABILITY_NONE};
+  OK(larder_store_put(store, KEY, VALUE, &put, NULL, E));
+  static const int32_t unsupported[] = {1, 255, LARDER_DURABILITY_ALL};
+  for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++) {
+    put.struct_size = sizeof put;
+    put.durability = unsupported[i];
+    larder_error_t *error = NULL;
+    assert_int_equal(larder_store_put(store, KEY, VALUE, &put, NULL, &error), LARDER_UNSUPPORTED);
+    assert_string_equal(larder_error_source(error), "durability");
+    larder_error_free(error);
+    put.struct_size = offsetof(larder_put_options_t, durability);
+    OK(larder_store_put(store, KEY, VALUE, &put, NULL, E));
+  }
+  static const uint32_t lengths[] = {1, 1};
+  larder_put_options_t puts[] = {{.struct_size = sizeof put}, {.struct_size = sizeof put, .durability = 256}};
+  REFUSED("options.durability", larder_store_put_many(store, TEXT("ab"), lengths, TEXT("12"), lengths, 2, puts, 2, NULL, NULL, E));
 }
 
 static void values_out_of_range_are_refused_by_name(void **state) {
@@ -172,6 +198,11 @@ static void values_out_of_range_are_refused_by_name(void **state) {
   static const uint8_t broken[] = {1, 0, 0, 0, 200, 0, 0, 0, 'n', 'v'};
   put = (larder_put_options_t){.struct_size = sizeof put, .metadata = broken, .metadata_length = sizeof broken};
   REFUSED("options.metadata", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+  static const int32_t durabilities[] = {INT32_MIN, -3, 256, INT32_MAX};
+  for (size_t i = 0; i < sizeof durabilities / sizeof *durabilities; i++) {
+    put = (larder_put_options_t){.struct_size = sizeof put, .durability = durabilities[i]};
+    REFUSED("options.durability", larder_store_put(store, KEY, VALUE, &put, NULL, E));
+  }
   larder_records_t *records = NULL;
   larder_list_options_t list = {.struct_size = sizeof list, .projection = 2};
   REFUSED("options.projection", larder_store_list(store, &list, &records, E));
@@ -196,6 +227,7 @@ int main(void) {
       cmocka_unit_test(a_struct_of_a_newer_header_works_while_its_new_fields_are_zero),
       cmocka_unit_test(statistics_fill_as_much_as_the_program_knows),
       cmocka_unit_test(an_array_of_a_newer_header_has_its_stride),
+      cmocka_unit_test(a_durability_is_taken_where_the_struct_has_one),
       cmocka_unit_test(values_out_of_range_are_refused_by_name),
   };
   return cmocka_run_group_tests_name("options", tests, open_all, free_all);

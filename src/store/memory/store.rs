@@ -9,9 +9,9 @@ use super::blocks;
 use super::cursor::{Keys, MemoryCursor};
 use super::engine::{Engine, Look, closed};
 use super::watcher::MemoryWatch;
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::store::event::{Cursor, Watch};
-use crate::store::options::{Entry, Lifetime, ListOptions, Outcome, Projection, PutOptions, WatchOptions};
+use crate::store::options::{Durability, Entry, Lifetime, ListOptions, Outcome, Projection, PutOptions, WatchOptions};
 use crate::store::record::{Metadata, Parts, Record};
 use crate::store::reply::Reply;
 use crate::store::statistics::Statistics;
@@ -42,6 +42,9 @@ impl<E: Engine> MemoryStore<E> {
     }
 
     fn write(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Result<Outcome> {
+        if !matches!(options.durability, Durability::Default | Durability::None) {
+            return Err(self.no_replicas());
+        }
         let lifespan_ms = options.lifetime.lifespan.resolve_ms(self.defaults.lifespan_ms);
         let record = Record::new(Parts {
             table: self.table,
@@ -53,6 +56,15 @@ impl<E: Engine> MemoryStore<E> {
             metadata: &options.metadata,
         })?;
         self.engine.put(record, options.condition)
+    }
+
+    #[cold]
+    fn no_replicas(&self) -> Error {
+        if self.engine.is_closed() {
+            return closed();
+        }
+        let text = "a store in this process has no replicas; write with the default, or with none";
+        Error::new(Status::UNSUPPORTED, "durability", text)
     }
 
     fn look(&self, key: &[u8]) -> Result<Option<Record>> {

@@ -7,14 +7,29 @@ larder_store_t *store_of(case_t *state, const cJSON *step) {
   return handle ? handle->value : NULL;
 }
 
+/* "none", "all" or how many replicas, into its number; left out for the store's default. */
+static bool durability_of(case_t *state, const cJSON *from, int32_t *durability) {
+  const char *name = text_of(from, "durability");
+  if (!name) {
+    *durability = (int32_t)number_of(from, "durability", 0);
+    return true;
+  }
+  *durability = strcmp(name, "all") == 0 ? LARDER_DURABILITY_ALL : LARDER_DURABILITY_NONE;
+  if (*durability == LARDER_DURABILITY_NONE && strcmp(name, "none") != 0) return failed(state, "there is no durability %s", name);
+  return true;
+}
+
 bool put_options_of(case_t *state, const cJSON *from, larder_put_options_t *options, bytes_t *metadata) {
+  int32_t durability = 0;
+  if (!durability_of(state, from, &durability)) return false;
   if (!parse_metadata(cJSON_GetObjectItemCaseSensitive(from, "metadata"), metadata)) return failed(state, "metadata");
   *options = (larder_put_options_t){.struct_size = sizeof *options,
                                     .lifespan_ms = number_of(from, "lifespan_ms", 0),
                                     .max_idle_ms = number_of(from, "max_idle_ms", 0),
                                     .metadata = metadata->data,
                                     .metadata_length = metadata->length,
-                                    .timeout_ms = number_of(from, "timeout_ms", 0)};
+                                    .timeout_ms = number_of(from, "timeout_ms", 0),
+                                    .durability = durability};
   return true;
 }
 
@@ -101,7 +116,7 @@ static bool call_write(case_t *state, const cJSON *step, const char *operation, 
 }
 
 static bool call_put_many(case_t *state, const cJSON *step, const larder_store_t *store, answer_t *answer) {
-  static const char *const known[] = {"key", "value", "lifespan_ms", "max_idle_ms", "metadata", "save", NULL};
+  static const char *const known[] = {"key", "value", "lifespan_ms", "max_idle_ms", "metadata", "durability", "save", NULL};
   const cJSON *records = cJSON_GetObjectItemCaseSensitive(step, "records"), *record;
   bytes_t keys, values;
   uint32_t *key_lengths, *value_lengths;
@@ -273,8 +288,8 @@ static const char *const key_fields[] = {COMMON, "key", NULL};
 static const char *const into_fields[] = {COMMON, "key", "capacity", NULL};
 static const char *const touch_fields[] = {COMMON, "key", "lifespan_ms", "max_idle_ms", NULL};
 static const char *const remove_fields[] = {COMMON, "key", "revision", NULL};
-static const char *const put_fields[] = {COMMON, "key", "value", "lifespan_ms", "max_idle_ms", "metadata", NULL};
-static const char *const replace_fields[] = {COMMON, "key", "value", "lifespan_ms", "max_idle_ms", "metadata", "revision", NULL};
+static const char *const put_fields[] = {COMMON, "key", "value", "lifespan_ms", "max_idle_ms", "metadata", "durability", NULL};
+static const char *const replace_fields[] = {COMMON, "key", "value", "lifespan_ms", "max_idle_ms", "metadata", "durability", "revision", NULL};
 static const char *const keys_fields[] = {COMMON, "keys", NULL};
 static const char *const many_fields[] = {COMMON, "records", NULL};
 static const char *const list_fields[] = {COMMON, "prefix", "suffix", "offset", "limit", NULL};

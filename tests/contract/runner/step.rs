@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use larder::store::Store;
 use larder::store::options::{
-    Condition, Entry, Lifetime, Outcome, Projection, PutOptions, Term, WatchOptions, WatchStart,
+    Condition, Durability, Entry, Lifetime, Outcome, Projection, PutOptions, Term, WatchOptions, WatchStart,
 };
 use larder::store::reply::Reply;
 use larder::{Larder, Status};
@@ -16,8 +16,8 @@ use super::{bytes, known};
 
 /// What an operation takes besides `op`, `on`, `timeout_ms`, `expect` and `save`.
 fn arguments(operation: &str) -> Option<&'static [&'static str]> {
-    const WRITE: &[&str] = &["key", "value", "lifespan_ms", "max_idle_ms", "metadata"];
-    const REPLACE: &[&str] = &["key", "value", "lifespan_ms", "max_idle_ms", "metadata", "revision"];
+    const WRITE: &[&str] = &["key", "value", "lifespan_ms", "max_idle_ms", "metadata", "durability"];
+    const REPLACE: &[&str] = &["key", "value", "lifespan_ms", "max_idle_ms", "metadata", "durability", "revision"];
     const LIST: &[&str] = &["prefix", "suffix", "offset", "limit"];
     Some(match operation {
         "get" | "contains" | "remove" => &["key"],
@@ -211,7 +211,7 @@ fn get_into(store: &dyn Store, step: &Value, limit: Option<Duration>) -> Result<
 fn put_many(store: &dyn Store, step: &Value) -> Result<Answer, String> {
     let mut parts = Vec::new();
     for record in step["records"].as_array().ok_or("no records")? {
-        known(record, &["key", "value", "lifespan_ms", "max_idle_ms", "metadata", "save"])?;
+        known(record, &["key", "value", "lifespan_ms", "max_idle_ms", "metadata", "durability", "save"])?;
         let options = put_options(record, Condition::Always)?;
         parts.push((bytes::bytes(&record["key"])?, bytes::bytes(&record["value"])?, options));
     }
@@ -239,7 +239,19 @@ fn lifetime(step: &Value) -> Lifetime {
 
 fn put_options(step: &Value, condition: Condition) -> Result<PutOptions, String> {
     let (lifetime, metadata) = (lifetime(step), bytes::metadata(&step["metadata"])?);
-    Ok(PutOptions { lifetime, metadata, condition, ..PutOptions::default() })
+    Ok(PutOptions { lifetime, metadata, condition, durability: durability(&step["durability"])? })
+}
+
+fn durability(value: &Value) -> Result<Durability, String> {
+    match value {
+        Value::Null => Ok(Durability::Default),
+        Value::String(text) if text == "none" => Ok(Durability::None),
+        Value::String(text) if text == "all" => Ok(Durability::All),
+        other => {
+            let replicas = other.as_u64().and_then(|replicas| u8::try_from(replicas).ok());
+            replicas.map(Durability::Replicas).ok_or_else(|| format!("there is no durability {other}"))
+        }
+    }
 }
 
 fn watch_options(step: &Value) -> Result<WatchOptions, String> {
