@@ -44,7 +44,7 @@ var arguments = map[string][]string{
 }
 
 var (
-	writeFields = []string{"key", "value", "lifespan_ms", "max_idle_ms", "metadata"}
+	writeFields = []string{"key", "value", "lifespan_ms", "max_idle_ms", "metadata", "durability"}
 	listFields  = []string{"prefix", "suffix", "offset", "limit"}
 )
 
@@ -286,8 +286,28 @@ func entryOf(step object) (Entry, error) {
 		return Entry{}, err
 	}
 	metadata, err := metadataOf(step["metadata"])
+	if err != nil {
+		return Entry{}, err
+	}
 	options := &PutOptions{Lifespan: termOf(step["lifespan_ms"]), MaxIdle: termOf(step["max_idle_ms"]), Metadata: metadata}
+	options.Durability, err = durabilityOf(step["durability"])
 	return Entry{key, value, options}, err
+}
+
+func durabilityOf(value any) (Durability, error) {
+	switch value {
+	case nil:
+		return 0, nil
+	case "none":
+		return DurabilityNone, nil
+	case "all":
+		return DurabilityAll, nil
+	}
+	replicas, isNumber := integer(value)
+	if !isNumber {
+		return 0, fmt.Errorf("there is no durability %v", value)
+	}
+	return Replicas(int(replicas)), nil
 }
 
 func termOf(value any) time.Duration {

@@ -60,7 +60,9 @@ var (
 	ErrOutOfMemory = sentinel(StatusOutOfMemory, "out of memory")
 	// ErrIO: a file or a socket failed.
 	ErrIO = sentinel(StatusIO, "input or output failed")
-	// ErrAmbiguous: whether the write happened cannot be known.
+	// ErrAmbiguous: whether the write happened cannot be known: it was sent, and no answer came, or fewer replicas than
+	// its [Durability] asked for are known to have it. Read the record to find out, or write the same value again where
+	// that is harmless. A write on a condition may find its own first try: after ErrConflict read and compare.
 	ErrAmbiguous = sentinel(StatusAmbiguous, "whether the write happened is not known")
 	// ErrAuth: the store refused the credentials.
 	ErrAuth = sentinel(StatusAuth, "the credentials were refused")

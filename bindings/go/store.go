@@ -35,6 +35,9 @@ type PutOptions struct {
 	MaxIdle time.Duration
 	// Metadata is stored beside the value, in place of what was there; nil for none.
 	Metadata Metadata
+	// Durability is how many replicas must have the write before it counts as done; 0 for the store's default. A store
+	// that has no replicas takes 0 and [DurabilityNone].
+	Durability Durability
 }
 
 // valueOnStack is the length up to which Get reads a value without knowing its length before.
@@ -157,7 +160,8 @@ func (s *Store) Contains(ctx context.Context, key []byte) (bool, error) {
 // Put writes a record, whatever is there, and returns its new revision. The key and the value are copied.
 //
 // It fails with [ErrTooLarge], [ErrOutOfMemory] (the record that was there stays), [ErrInvalidArgument] for options
-// that are out of range, or [ErrAmbiguous] when whether it happened cannot be known.
+// that are out of range, [ErrUnsupported] for a durability that the store cannot give, or [ErrAmbiguous] when whether it
+// happened cannot be known.
 func (s *Store) Put(ctx context.Context, key, value []byte, options *PutOptions) (revision uint64, err error) {
 	return s.write(ctx, "put", native.Request{Operation: native.Put, Key: key, Value: value}, options)
 }
@@ -256,6 +260,11 @@ func (s *Store) write(ctx context.Context, operation string, request native.Requ
 			}
 			request.Metadata = stored
 		}
+		durability, err := durabilityNumber(operation, options.Durability)
+		if err != nil {
+			return 0, err
+		}
+		request.Durability = durability
 	}
 	return s.number(ctx, operation, &request)
 }

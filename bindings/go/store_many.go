@@ -245,11 +245,15 @@ func addOptions(request *native.Request, options *PutOptions) error {
 	if err != nil {
 		return err
 	}
+	durability, err := durabilityNumber(operation, options.Durability)
+	if err != nil {
+		return err
+	}
 	before := len(request.Metadata)
 	if request.Metadata, err = appendMetadata(operation, request.Metadata, options.Metadata); err != nil {
 		return err
 	}
-	request.Terms = append(request.Terms, lifespanMs, maxIdleMs)
+	request.Terms = append(request.Terms, lifespanMs, maxIdleMs, int64(durability))
 	request.MetadataLengths = append(request.MetadataLengths, uint32(len(request.Metadata)-before))
 	return nil
 }

@@ -40,6 +40,8 @@
 #define LARDER_CORRUPT -19
 
 #define LARDER_TERM_UNLIMITED -1
+#define LARDER_DURABILITY_NONE -1
+#define LARDER_DURABILITY_ALL -2
 #define LARDER_LENGTH_NOT_FOUND -1
 
 #define LARDER_LIST_KEYS 0
@@ -110,7 +112,9 @@ typedef struct {
   const uint8_t *metadata;
   size_t metadata_length;
   int64_t timeout_ms;
-  uint64_t reserved[4];
+  int32_t durability;
+  uint32_t reserved_flags;
+  uint64_t reserved[3];
 } larder_put_options_t;
 
 typedef struct {

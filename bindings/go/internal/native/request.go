@@ -42,10 +42,12 @@ type Request struct {
 	Revision uint64
 	// LifespanMs and MaxIdleMs are terms in milliseconds: 0 for the store's default, or TermUnlimited.
 	LifespanMs, MaxIdleMs int64
+	// Durability is that of a write: 0 for the store's default, a number of replicas, DurabilityNone or DurabilityAll.
+	Durability int32
 	// Metadata is metadata in its stored form; for PutMany that of all records.
 	Metadata []byte
-	// MetadataLengths and Terms are the options of each record of PutMany: lifespan and max-idle in turn. None means
-	// the defaults for all.
+	// MetadataLengths and Terms are the options of each record of PutMany: lifespan, max-idle and durability in turn.
+	// None means the defaults for all.
 	MetadataLengths []uint32
 	Terms           []int64
 	// Offset, Limit and Projection belong to a list.
@@ -82,6 +84,7 @@ func (r *Request) numbers() C.larder_go_request_t {
 		lifespan_ms:     C.int64_t(r.LifespanMs),
 		max_idle_ms:     C.int64_t(r.MaxIdleMs),
 		timeout_ms:      C.int64_t(r.TimeoutMs),
+		durability:      C.int32_t(r.Durability),
 	}
 }
 

@@ -86,5 +86,11 @@ const (
 // TermUnlimited is a lifespan or max-idle without end.
 const TermUnlimited = C.LARDER_TERM_UNLIMITED
 
+// The durabilities of a write beside a number of replicas.
+const (
+	DurabilityNone = C.LARDER_DURABILITY_NONE
+	DurabilityAll  = C.LARDER_DURABILITY_ALL
+)
+
 // LengthNotFound stands in place of a value's length where there is no record.
 const LengthNotFound = C.LARDER_LENGTH_NOT_FOUND

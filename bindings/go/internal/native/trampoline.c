@@ -143,6 +143,7 @@ static void set_put(larder_put_options_t *put, const larder_go_request_t *reques
   put->max_idle_ms = request->max_idle_ms;
   put->metadata = metadata;
   put->metadata_length = request->metadata_length;
+  put->durability = request->durability;
 }
 
 /* One put option for each record, from their flat form; NULL when there is no memory. The caller frees it. */
@@ -151,8 +152,9 @@ static larder_put_options_t *new_puts(const larder_go_request_t *request, const 
   larder_put_options_t *puts = calloc(request->put_count, sizeof *puts);
   for (size_t index = 0; puts != NULL && index < request->put_count; index++) {
     puts[index].struct_size = sizeof *puts;
-    puts[index].lifespan_ms = terms[2 * index];
-    puts[index].max_idle_ms = terms[2 * index + 1];
+    puts[index].lifespan_ms = terms[3 * index];
+    puts[index].max_idle_ms = terms[3 * index + 1];
+    puts[index].durability = (int32_t)terms[3 * index + 2];
     puts[index].metadata = metadata_lengths[index] == 0 ? NULL : metadata;
     puts[index].metadata_length = metadata_lengths[index];
     metadata += metadata_lengths[index];

@@ -32,6 +32,7 @@ typedef struct {
   int64_t lifespan_ms;
   int64_t max_idle_ms;
   int64_t timeout_ms;
+  int32_t durability;
 } larder_go_request_t;
 
 /* The bytes of a request; which operation uses which: see larder_go_call. */
