@@ -82,7 +82,7 @@ public final class AsyncStore {
    *
    * @param key the key
    * @param value the value
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return a future of the record's new revision
    */
   public CompletableFuture<Long> put(byte[] key, byte[] value, PutOptions options) {
@@ -116,7 +116,7 @@ public final class AsyncStore {
    *
    * @param key the key
    * @param value the value
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return a future of {@link Status#OK}, or {@link Status#CONFLICT} with the revision of the record that is there
    */
   public CompletableFuture<Outcome> putIfAbsent(byte[] key, byte[] value, PutOptions options) {
@@ -140,7 +140,7 @@ public final class AsyncStore {
    * @param key the key
    * @param value the value
    * @param expectedRevision the revision that the record must have
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return a future of {@link Status#OK}, {@link Status#CONFLICT} with the revision of the record that is there, or
    *     {@link Status#NOT_FOUND}
    */
@@ -184,7 +184,7 @@ public final class AsyncStore {
    * Restarts a record's max-idle clock, and gives it new terms counted from now. Value and revision stay.
    *
    * @param key the key
-   * @param terms the lifespan and max-idle that are to change; metadata is not used
+   * @param terms the lifespan and max-idle that are to change; metadata and durability are not used
    * @return a future of false when there is none
    */
   public CompletableFuture<Boolean> touch(byte[] key, PutOptions terms) {

@@ -69,7 +69,7 @@ public final class AsyncTypedStore<K, V> {
    *
    * @param key the key
    * @param value the value
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return a future of the record's new revision
    */
   public CompletableFuture<Long> put(K key, V value, PutOptions options) {
@@ -80,7 +80,7 @@ public final class AsyncTypedStore<K, V> {
    * Writes many records, each whatever is there. Not one transaction: when some cannot be written, the others are.
    *
    * @param records what to write
-   * @param options lifespan, max-idle and metadata of each
+   * @param options lifespan, max-idle, metadata and durability of each
    * @return a future of what each came to, in the order of the map
    */
   public CompletableFuture<List<Outcome>> putAll(Map<? extends K, ? extends V> records, PutOptions options) {
@@ -92,7 +92,7 @@ public final class AsyncTypedStore<K, V> {
    *
    * @param key the key
    * @param value the value
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return a future of what it came to
    */
   public CompletableFuture<Outcome> putIfAbsent(K key, V value, PutOptions options) {
@@ -105,7 +105,7 @@ public final class AsyncTypedStore<K, V> {
    * @param key the key
    * @param value the value
    * @param expectedRevision the revision that the record must have
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return a future of what it came to
    */
   public CompletableFuture<Outcome> replace(K key, V value, long expectedRevision, PutOptions options) {
@@ -147,7 +147,7 @@ public final class AsyncTypedStore<K, V> {
    * Restarts a record's max-idle clock, and gives it new terms counted from now. Value and revision stay.
    *
    * @param key the key
-   * @param terms the lifespan and max-idle that are to change; metadata is not used
+   * @param terms the lifespan and max-idle that are to change; metadata and durability are not used
    * @return a future of false when there is none
    */
   public CompletableFuture<Boolean> touch(K key, PutOptions terms) {

@@ -7,7 +7,7 @@ import java.util.Objects;
  *
  * @param key the key, any bytes; not copied before the write
  * @param value the value, any bytes; not copied before the write
- * @param options lifespan, max-idle and metadata
+ * @param options lifespan, max-idle, metadata and durability
  */
 public record KeyValue(byte[] key, byte[] value, PutOptions options) {
   /**
@@ -15,7 +15,7 @@ public record KeyValue(byte[] key, byte[] value, PutOptions options) {
    *
    * @param key the key, any bytes
    * @param value the value, any bytes
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @throws NullPointerException if one of them is null
    */
   public KeyValue {
@@ -40,7 +40,7 @@ public record KeyValue(byte[] key, byte[] value, PutOptions options) {
    *
    * @param key the key, any bytes
    * @param value the value, any bytes
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return the record
    */
   public static KeyValue of(byte[] key, byte[] value, PutOptions options) {

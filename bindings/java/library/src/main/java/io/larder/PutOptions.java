@@ -9,7 +9,7 @@ import java.util.Objects;
 import java.util.TreeMap;
 
 /**
- * How long a record lives and what metadata it has. Immutable: each {@code with} method answers another object.
+ * How long a record lives, what metadata it has and how many replicas must have it. Immutable: each {@code with} method answers another object.
  *
  * <pre>{@code
  * store.put(key, value, PutOptions.lifespan(Duration.ofMinutes(5)).withMaxIdle(Duration.ofMinutes(1)));
@@ -17,18 +17,20 @@ import java.util.TreeMap;
  */
 public final class PutOptions {
   private static final byte[] NOTHING = {};
-  private static final PutOptions NONE = new PutOptions(0, 0, new TreeMap<>());
+  private static final PutOptions NONE = new PutOptions(0, 0, new TreeMap<>(), Durability.DEFAULT);
 
   private final long lifespanMs;
   private final long maxIdleMs;
   private final TreeMap<String, byte[]> metadata;
   private final byte[] metadataBytes;
+  private final Durability durability;
 
-  private PutOptions(long lifespanMs, long maxIdleMs, TreeMap<String, byte[]> metadata) {
+  private PutOptions(long lifespanMs, long maxIdleMs, TreeMap<String, byte[]> metadata, Durability durability) {
     this.lifespanMs = lifespanMs;
     this.maxIdleMs = maxIdleMs;
     this.metadata = metadata;
     this.metadataBytes = stored(metadata);
+    this.durability = durability;
   }
 
   /**
@@ -63,6 +65,16 @@ public final class PutOptions {
   }
 
   /**
+   * A durability.
+   *
+   * @param durability how many replicas must have the write before it counts as done
+   * @return the options
+   */
+  public static PutOptions durability(Durability durability) {
+    return NONE.withDurability(durability);
+  }
+
+  /**
    * These options with a lifespan.
    *
    * @param lifespan how long the record lives; rounded up to a whole millisecond
@@ -70,7 +82,7 @@ public final class PutOptions {
    * @throws InvalidArgumentException if it is zero or negative
    */
   public PutOptions withLifespan(Duration lifespan) {
-    return new PutOptions(Terms.milliseconds(lifespan, "lifespan"), maxIdleMs, metadata);
+    return new PutOptions(Terms.milliseconds(lifespan, "lifespan"), maxIdleMs, metadata, durability);
   }
 
   /**
@@ -79,7 +91,7 @@ public final class PutOptions {
    * @return the options
    */
   public PutOptions withUnlimitedLifespan() {
-    return new PutOptions(Terms.UNLIMITED, maxIdleMs, metadata);
+    return new PutOptions(Terms.UNLIMITED, maxIdleMs, metadata, durability);
   }
 
   /**
@@ -90,7 +102,7 @@ public final class PutOptions {
    * @throws InvalidArgumentException if it is zero or negative
    */
   public PutOptions withMaxIdle(Duration maxIdle) {
-    return new PutOptions(lifespanMs, Terms.milliseconds(maxIdle, "maxIdle"), metadata);
+    return new PutOptions(lifespanMs, Terms.milliseconds(maxIdle, "maxIdle"), metadata, durability);
   }
 
   /**
@@ -99,7 +111,18 @@ public final class PutOptions {
    * @return the options
    */
   public PutOptions withUnlimitedMaxIdle() {
-    return new PutOptions(lifespanMs, Terms.UNLIMITED, metadata);
+    return new PutOptions(lifespanMs, Terms.UNLIMITED, metadata, durability);
+  }
+
+  /**
+   * These options with a durability.
+   *
+   * @param durability how many replicas must have the write before it counts as done
+   * @return the options
+   */
+  public PutOptions withDurability(Durability durability) {
+    Objects.requireNonNull(durability, "durability");
+    return new PutOptions(lifespanMs, maxIdleMs, metadata, durability);
   }
 
   /**
@@ -124,7 +147,7 @@ public final class PutOptions {
   public PutOptions withMetadata(Map<String, byte[]> pairs) {
     TreeMap<String, byte[]> more = new TreeMap<>(metadata);
     pairs.forEach((name, value) -> more.put(name, value.clone()));
-    return new PutOptions(lifespanMs, maxIdleMs, more);
+    return new PutOptions(lifespanMs, maxIdleMs, more, durability);
   }
 
   long lifespanMs() {
@@ -133,6 +156,15 @@ public final class PutOptions {
 
   long maxIdleMs() {
     return maxIdleMs;
+  }
+
+  Durability durability() {
+    return durability;
+  }
+
+  /** Whether they are terms only, without metadata and with the store's durability. */
+  boolean areTermsOnly() {
+    return metadataBytes.length == 0 && durability.number() == 0;
   }
 
   /** The metadata in its stored form. */
@@ -158,6 +190,7 @@ public final class PutOptions {
 
   @Override
   public String toString() {
-    return "PutOptions[lifespanMs=" + lifespanMs + ", maxIdleMs=" + maxIdleMs + ", metadata=" + metadata.keySet() + "]";
+    return "PutOptions[lifespanMs=%d, maxIdleMs=%d, metadata=%s, durability=%s]"
+        .formatted(lifespanMs, maxIdleMs, metadata.keySet(), durability);
   }
 }

@@ -87,6 +87,7 @@ final class Request {
     this.lifespanMs = options.lifespanMs();
     this.maxIdleMs = options.maxIdleMs();
     this.metadata = options.metadataBytes();
+    this.most = options.durability().number();
     return this;
   }
 
@@ -132,7 +133,7 @@ final class Request {
   private static void put(ByteBuffer buffer, KeyValue item) {
     PutOptions options = item.options();
     byte[] metadata = options.metadataBytes();
-    buffer.putInt(item.key().length).putInt(item.value().length).putInt(metadata.length).putInt(0);
+    buffer.putInt(item.key().length).putInt(item.value().length).putInt(metadata.length).putInt(options.durability().number());
     buffer.putLong(options.lifespanMs()).putLong(options.maxIdleMs());
     buffer.put(item.key()).put(item.value()).put(metadata);
   }

@@ -272,13 +272,13 @@ public final class Store implements AutoCloseable {
    *
    * @param key the key
    * @param value the value
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return the record's new revision
    */
   public long put(byte[] key, byte[] value, PutOptions options) {
     int length = key.length + value.length;
     // The sum of two large arrays overflows into a negative number.
-    if (isImmediate && length >= 0 && length <= Slots.PART && options.metadataBytes().length == 0) {
+    if (isImmediate && length >= 0 && length <= Slots.PART && options.areTermsOnly()) {
       int slot = Slots.lock();
       if (slot >= 0) {
         return putInSlot(slot, key, value, options);
@@ -351,7 +351,7 @@ public final class Store implements AutoCloseable {
    *
    * @param key the key
    * @param value the value
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return {@link Status#OK}, or {@link Status#CONFLICT} with the revision of the record that is there
    */
   public Outcome putIfAbsent(byte[] key, byte[] value, PutOptions options) {
@@ -377,7 +377,7 @@ public final class Store implements AutoCloseable {
    * @param key the key
    * @param value the value
    * @param expectedRevision the revision that the record must have
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return {@link Status#OK}; {@link Status#CONFLICT} with the revision of the record that is there;
    *     {@link Status#NOT_FOUND} when there is none
    */
@@ -431,7 +431,7 @@ public final class Store implements AutoCloseable {
    * Restarts a record's max-idle clock, and gives it new terms counted from now. Value and revision stay.
    *
    * @param key the key
-   * @param terms the lifespan and max-idle that are to change; metadata is not used
+   * @param terms the lifespan and max-idle that are to change; metadata and durability are not used
    * @return false when there is none
    */
   public boolean touch(byte[] key, PutOptions terms) {

@@ -116,7 +116,7 @@ public final class TypedStore<K, V> implements AutoCloseable {
    *
    * @param key the key
    * @param value the value
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return the record's new revision
    */
   public long put(K key, V value, PutOptions options) {
@@ -127,7 +127,7 @@ public final class TypedStore<K, V> implements AutoCloseable {
    * Writes many records, each whatever is there. Not one transaction: when some cannot be written, the others are.
    *
    * @param records what to write
-   * @param options lifespan, max-idle and metadata of each
+   * @param options lifespan, max-idle, metadata and durability of each
    * @return what each came to, in the order of the map
    * @throws BatchException if some could not be written; it says which. If none could for the same reason, it is that
    *     reason's exception
@@ -141,7 +141,7 @@ public final class TypedStore<K, V> implements AutoCloseable {
    *
    * @param key the key
    * @param value the value
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return {@link Status#OK}, or {@link Status#CONFLICT} with the revision of the record that is there
    */
   public Outcome putIfAbsent(K key, V value, PutOptions options) {
@@ -154,7 +154,7 @@ public final class TypedStore<K, V> implements AutoCloseable {
    * @param key the key
    * @param value the value
    * @param expectedRevision the revision that the record must have
-   * @param options lifespan, max-idle and metadata
+   * @param options lifespan, max-idle, metadata and durability
    * @return {@link Status#OK}; {@link Status#CONFLICT} with the revision of the record that is there;
    *     {@link Status#NOT_FOUND} when there is none
    */
@@ -198,7 +198,7 @@ public final class TypedStore<K, V> implements AutoCloseable {
    * Restarts a record's max-idle clock, and gives it new terms counted from now. Value and revision stay.
    *
    * @param key the key
-   * @param terms the lifespan and max-idle that are to change; metadata is not used
+   * @param terms the lifespan and max-idle that are to change; metadata and durability are not used
    * @return false when there is none
    */
   public boolean touch(K key, PutOptions terms) {

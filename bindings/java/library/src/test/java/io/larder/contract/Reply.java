@@ -1,5 +1,6 @@
 package io.larder.contract;
 
+import io.larder.BatchException;
 import io.larder.Entry;
 import io.larder.Event;
 import io.larder.LarderException;
@@ -73,6 +74,9 @@ final class Reply {
     Reply reply = new Reply();
     reply.status = failure.status();
     reply.failure = failure;
+    if (failure instanceof BatchException batch) {
+      reply.outcomes = batch.outcomes();
+    }
     return reply;
   }
 }

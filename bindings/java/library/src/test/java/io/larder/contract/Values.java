@@ -1,6 +1,7 @@
 package io.larder.contract;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.larder.Durability;
 import io.larder.ListOptions;
 import io.larder.PutOptions;
 import java.io.ByteArrayOutputStream;
@@ -56,7 +57,18 @@ final class Values {
     for (JsonNode pair : step.path("metadata")) {
       options = options.withMetadata(pair.get(0).textValue(), bytes(pair.get(1)));
     }
-    return options;
+    return step.has("durability") ? options.withDurability(durability(step.get("durability"))) : options;
+  }
+
+  private static Durability durability(JsonNode node) {
+    if (node.isInt()) {
+      return Durability.replicas(node.intValue());
+    }
+    return switch (node.asText()) {
+      case "none" -> Durability.NONE;
+      case "all" -> Durability.ALL;
+      default -> throw new AssertionError("there is no durability " + node);
+    };
   }
 
   static ListOptions listOptions(JsonNode step) {
