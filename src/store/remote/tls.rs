@@ -1,12 +1,34 @@
 //! TLS to a server, with certificates that are read again when their files change.
+//!
+//! TLS 1.2 and 1.3, with ring for the cryptography; no default of the process is read or set. Each handshake looks at the
+//! files (`watched`), judges the server (`verifier`) and shows our certificate (`identity`) by what they hold then.
+//! No session is resumed: a resumed one would be judged by the certificates of the first.
+
+mod identity;
+mod pem;
+#[cfg(all(test, not(larder_loom)))]
+mod tests;
+mod verifier;
+mod watched;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio_rustls::rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::{ClientConfig, version};
 
 use crate::config::settings::Settings;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::log::{self, Level};
+use identity::Identity;
+use verifier::{Anything, Verifier};
+use watched::File;
+
+/// Where the log lines come from.
+const TARGET: &str = "store.tls";
 
 /// What the settings say of TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +45,8 @@ pub struct TlsConfig {
     pub key: Option<PathBuf>,
     /// The name that the server's certificate must have; `None` for the host that was asked for.
     pub server_name: Option<String>,
+    /// What stands before the settings' names in errors, such as `stores.sessions.`.
+    pub section: String,
 }
 
 /// The names of the settings of one connection.
@@ -64,13 +88,32 @@ impl TlsNames {
 }
 
 impl TlsConfig {
-    /// Takes the settings of one connection.
+    /// Takes the settings of one connection. What asks for a certificate asks for TLS: it need not be said twice.
     ///
     /// # Errors
     ///
     /// `CONFIG` that names the setting: malformed, or a certificate without its key.
-    pub fn take(_settings: &mut Settings, _names: TlsNames) -> Result<TlsConfig> {
-        todo!()
+    pub fn take(settings: &mut Settings, names: TlsNames) -> Result<TlsConfig> {
+        let enabled = settings.flag(names.enabled)?;
+        let full_name = settings.name(names.enabled);
+        let mut config = TlsConfig {
+            enabled: false,
+            insecure: settings.flag(names.insecure)?.unwrap_or(false),
+            root_ca: path(settings, names.root_ca)?,
+            certificate: path(settings, names.certificate)?,
+            key: path(settings, names.key)?,
+            server_name: settings.text(names.server_name)?.filter(|name| !name.is_empty()),
+            section: full_name.strip_suffix(names.enabled).unwrap_or_default().to_owned(),
+        };
+        config.server(names)?;
+        config.check_pair(names)?;
+        let asking = config.what_asks_for_tls(names);
+        if let (Some(false), Some(asking)) = (enabled, asking) {
+            let text = format!("it is false, but {} is given; leave one of them out", config.setting(asking));
+            return Err(Error::config(full_name, text));
+        }
+        config.enabled = enabled.unwrap_or(asking.is_some());
+        Ok(config)
     }
 
     /// What a connection is made with. Its files are looked at again at every handshake, and read when they changed;
@@ -79,7 +122,78 @@ impl TlsConfig {
     /// # Errors
     ///
     /// `CONFIG` that names the setting and the file that cannot be read or parsed.
-    pub fn client(&self, _names: TlsNames) -> Result<Arc<ClientConfig>> {
-        todo!()
+    pub fn client(&self, names: TlsNames) -> Result<Arc<ClientConfig>> {
+        let provider = Arc::new(ring::default_provider());
+        let versions = [&version::TLS13, &version::TLS12];
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&versions);
+        let builder = builder.map_err(|error| Error::config(self.setting(names.enabled), error.to_string()))?;
+        let verifier = self.verifier(names, &provider)?;
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let mut client = match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => {
+                let certificate = File::new(self.setting(names.certificate), certificate);
+                let key = File::new(self.setting(names.key), key);
+                builder.with_client_cert_resolver(Arc::new(Identity::open(certificate, key, &provider)?))
+            }
+            _ => {
+                self.check_pair(names)?;
+                builder.with_no_client_auth()
+            }
+        };
+        client.resumption = Resumption::disabled();
+        Ok(Arc::new(client))
     }
+
+    fn verifier(&self, names: TlsNames, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+        if self.insecure && self.root_ca.is_none() {
+            return Ok(Arc::new(Anything::new(provider)));
+        }
+        if self.insecure {
+            log::write(Level::Warn, TARGET, || {
+                let (insecure, root_ca) = (self.setting(names.insecure), self.setting(names.root_ca));
+                format!("{insecure} has no effect: {root_ca} is given, so that the server's certificate is checked")
+            });
+        }
+        let root_ca = self.root_ca.as_ref().map(|path| File::new(self.setting(names.root_ca), path));
+        Ok(Arc::new(Verifier::open(root_ca, self.server(names)?, provider)?))
+    }
+
+    /// The name that the server's certificate must have.
+    fn server(&self, names: TlsNames) -> Result<Option<ServerName<'static>>> {
+        let Some(name) = &self.server_name else { return Ok(None) };
+        let expected = |_| {
+            let text = format!("\"{name}\" is neither a host's name nor an address");
+            Error::config(self.setting(names.server_name), text)
+        };
+        ServerName::try_from(name.clone()).map(Some).map_err(expected)
+    }
+
+    fn check_pair(&self, names: TlsNames) -> Result<()> {
+        let (missing, given) = match (&self.certificate, &self.key) {
+            (Some(_), None) => (names.key, names.certificate),
+            (None, Some(_)) => (names.certificate, names.key),
+            _ => return Ok(()),
+        };
+        let text = format!("it is missing; {} is given, which needs it", self.setting(given));
+        Err(Error::config(self.setting(missing), text))
+    }
+
+    /// The setting that makes sense with TLS only.
+    fn what_asks_for_tls(&self, names: TlsNames) -> Option<&'static str> {
+        let asking = [
+            (self.root_ca.is_some(), names.root_ca),
+            (self.certificate.is_some(), names.certificate),
+            (self.server_name.is_some(), names.server_name),
+        ];
+        asking.into_iter().find(|(is_given, _)| *is_given).map(|(_, name)| name)
+    }
+
+    fn setting(&self, name: &str) -> String {
+        format!("{}{name}", self.section)
+    }
+}
+
+/// Takes a path; an empty one counts as none.
+fn path(settings: &mut Settings, key: &'static str) -> Result<Option<PathBuf>> {
+    Ok(settings.text(key)?.filter(|path| !path.is_empty()).map(PathBuf::from))
 }
