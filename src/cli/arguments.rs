@@ -26,7 +26,6 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .args(globals())
         .subcommands(records())
-        .subcommands(super::transfer::arguments::commands())
         .subcommands(others())
 }
 
