@@ -1,0 +1,141 @@
+//! Writers that write and read back while something goes wrong.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use larder::boundary::wait::with_deadline;
+use larder::store::Store;
+use larder::store::options::{Durability, PutOptions};
+use larder::store::reply::Reply;
+use larder::{Result, Status};
+
+use super::ledger::{Ledger, Tally};
+
+/// How many writers there are, each with keys of its own.
+const WRITERS: usize = 16;
+/// How many keys a writer has.
+const KEYS: u64 = 20;
+/// How long a call may take.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Writers at work.
+pub struct Load {
+    ledger: Arc<Mutex<Ledger>>,
+    stop: Arc<AtomicBool>,
+    running: Arc<()>,
+}
+
+impl Load {
+    /// Begins to write through a store.
+    pub fn start(store: &Arc<dyn Store>, durability: Durability) -> Load {
+        let load = Load { ledger: Arc::default(), stop: Arc::default(), running: Arc::new(()) };
+        let runtime = larder::runtime::get().expect("a runtime");
+        for number in 0..WRITERS {
+            let writer = Writer {
+                store: store.clone(),
+                ledger: load.ledger.clone(),
+                options: PutOptions { durability, ..PutOptions::default() },
+            };
+            let (stop, running) = (load.stop.clone(), load.running.clone());
+            runtime.spawn(async move {
+                let mut step = 0;
+                while !stop.load(Ordering::Acquire) {
+                    writer.step(&format!("writer-{number}-key-{}", step % KEYS), 1 + step / KEYS).await;
+                    step += 1;
+                }
+                drop(running);
+            });
+        }
+        load
+    }
+
+    /// Returns when so many more writes than now have been acknowledged.
+    pub fn wait_for(&self, more: usize) {
+        let target = self.count() + more;
+        let end = Instant::now() + Duration::from_secs(60);
+        while self.count() < target {
+            assert!(Instant::now() < end, "no write was acknowledged for a minute");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.ledger.lock().expect("no panic").acknowledged_count()
+    }
+
+    /// Ends it, reads everything by a client of its own, and counts.
+    pub fn finish(self, reader: &Arc<dyn Store>, could_go_on: Instant) -> Tally {
+        self.stop.store(true, Ordering::Release);
+        let end = Instant::now() + Duration::from_secs(60);
+        while Arc::strong_count(&self.running) > 1 {
+            assert!(Instant::now() < end, "a writer hangs");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Writes that are still on the way to a server that hung come now or never.
+        std::thread::sleep(Duration::from_millis(300));
+        let ledger = self.ledger.lock().expect("no panic");
+        let keys = ledger.keys();
+        let borrowed: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
+        let found = patient(|| larder::wait(reader.get_many(&borrowed), Some(LIMIT)));
+        let found: BTreeMap<String, u64> = keys
+            .iter()
+            .zip(found)
+            .filter_map(|(key, record)| Some((key.clone(), number_of(record?.value()))))
+            .collect();
+        ledger.tally(&found, could_go_on)
+    }
+}
+
+struct Writer {
+    store: Arc<dyn Store>,
+    ledger: Arc<Mutex<Ledger>>,
+    options: PutOptions,
+}
+
+impl Writer {
+    async fn step(&self, key: &str, number: u64) {
+        let written = answer(self.store.put(key.as_bytes(), number.to_string().as_bytes(), &self.options)).await;
+        match written.map_err(|error| (error.status(), error)) {
+            Ok(_) => self.ledger().acknowledged(key, number),
+            // What a deadline or a panic leaves open counts as not known, too.
+            Err((Status::AMBIGUOUS | Status::TIMEOUT, _)) => self.ledger().ambiguous(key, number),
+            Err((Status::UNAVAILABLE | Status::BUSY, _)) => {
+                self.ledger().refused(key, number);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Err((_, error)) => panic!("{key}: {error:?}"),
+        }
+        if let Ok(found) = answer(self.store.get(key.as_bytes())).await {
+            self.ledger().read(key, found.map_or(0, |record| number_of(record.value())));
+        }
+    }
+
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        self.ledger.lock().expect("no panic")
+    }
+}
+
+async fn answer<T: Send + 'static>(reply: Reply<T>) -> Result<T> {
+    match reply {
+        Reply::Ready(result) => result,
+        Reply::Pending(future) => with_deadline(future, Some(LIMIT)).await,
+    }
+}
+
+fn number_of(value: &[u8]) -> u64 {
+    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).expect("a number, as it was written")
+}
+
+/// Calls until it succeeds: the servers are well again, or will be in a moment.
+fn patient<T>(call: impl Fn() -> Result<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        match call() {
+            Ok(value) => return value,
+            Err(error) => assert!(Instant::now() < end, "the servers do not come back: {error:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
