@@ -1,5 +1,6 @@
 //! What Larder itself parses at its boundary, fed with mutations of a kept corpus (`tests/corpus`): configuration
-//! documents and URLs, durations, sizes, metadata in its stored form, flat keys.
+//! documents and URLs, durations, sizes, metadata in its stored form, flat keys, and what servers hold: envelopes and
+//! keys of each wire format.
 //!
 //! The mutations are seeded, so that a failure comes again; `LARDER_FUZZ_ROUNDS` makes the runs longer, and
 //! `LARDER_FUZZ_SEED` makes them others. What fails is printed as hex, to be added to the corpus.
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use larder::boundary::flat;
 use larder::config::{Config, duration, size};
 use larder::ffi::options::put_options_of;
+use larder::store::format::{Contents, envelope, go_micro, names};
 use larder::store::record::{MAX_METADATA_LENGTH, Metadata, pairs};
 use larder::{Larder, Status};
 
@@ -245,5 +247,68 @@ fn any_flat_keys_are_split_whole_or_refused() {
             .collect();
         }
         check(bytes, &lengths);
+    });
+}
+
+fn hex_lines(name: &str) -> Vec<Vec<u8>> {
+    corpus(name).lines().map(unhex).collect()
+}
+
+fn check_corrupt(error: &larder::Error) {
+    assert_eq!((error.status(), error.origin()), (Status::CORRUPT, "entry"), "{error}");
+    assert!(!error.message().is_empty());
+}
+
+#[test]
+fn any_envelope_is_read_or_refused_and_is_written_as_it_was_read() {
+    fuzz(&hex_lines("envelope.txt"), 300_000, |_, input| match envelope::decode(input) {
+        Err(error) => check_corrupt(&error),
+        Ok(contents) => {
+            let written = envelope::encode(&contents);
+            assert_eq!(envelope::decode(&written), Ok(contents));
+            // Flags that may be ignored, and fields of a later writer, are not kept.
+            if input[5..8] == [0, 40, 0] {
+                assert_eq!(written, input);
+            }
+        }
+    });
+}
+
+#[test]
+fn any_json_envelope_is_read_or_refused_and_is_written_as_it_was_read() {
+    fuzz(&hex_lines("go_micro.txt"), 300_000, |_, input| match go_micro::decode(input) {
+        Err(error) => check_corrupt(&error),
+        Ok(contents) => {
+            let key = contents.key.clone().unwrap_or_default();
+            let written = go_micro::encode(&key, &contents).expect("what was read is text");
+            let expected = Contents { key: Some(key.clone()), ..contents };
+            assert_eq!(go_micro::decode(&written), Ok(expected.clone()));
+            // Written for HTML, it is the same JSON to any other parser.
+            let other: serde_json::Value = serde_json::from_slice(&written).expect("JSON");
+            assert_eq!(other["key"].as_str().map(str::as_bytes), Some(&key[..]));
+            assert_eq!(other["metadata"].as_object().map_or(0, |map| map.len()), expected.metadata.iter().count());
+        }
+    });
+}
+
+#[test]
+fn any_key_of_a_server_is_read_as_one_that_is_written_so_or_as_none() {
+    const TABLES: [&str; 6] = ["", "a", "names", "a.b", "\u{e4}", "names_A"];
+    fuzz(&lines("nats_keys.txt"), 300_000, |random, input| {
+        let table = TABLES[random.below(TABLES.len())];
+        let text = String::from_utf8_lossy(input);
+        if let Some(key) = go_micro::decode_key(table, &text) {
+            let plain = if table.is_empty() { key.clone() } else { [table.as_bytes(), b"_", &key].concat() };
+            assert!(go_micro::encode_key(table, &key) == text || plain == text.as_bytes(), "{text} is {key:?}");
+        }
+        assert_eq!(go_micro::decode_key(table, &go_micro::encode_key(table, input)), Some(input.to_vec()));
+        if let Some(name) = names::unescape(&text) {
+            assert_eq!(names::escape(&name), text);
+        }
+        assert_eq!(names::unescape(&names::escape(input)), Some(input.to_vec()));
+        if let Some(key) = names::decode_nats_key(table, &text) {
+            assert_eq!(names::encode_nats_key(table, &key), text);
+        }
+        assert_eq!(names::decode_nats_key(table, &names::encode_nats_key(table, input)), Some(input.to_vec()));
     });
 }
