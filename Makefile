@@ -22,6 +22,8 @@ export LARDER_LIBRARY := $(SHARED)
 export LARDER_TRACES
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Starts the servers that stores are tested against, and runs a command with them.
+WITH_SERVERS := cargo run --quiet --example servers -- run --
 MAVEN := mvn --batch-mode --no-transfer-progress --quiet
 JAVA := bindings/java
 
@@ -48,26 +50,42 @@ demo: ## Cache the metadata of a directory tree from C, Go and Java, with no ser
 
 .PHONY: test
 test: ## Set up and pass every test in all languages
-	.ci/tools rust go java c
+	.ci/tools rust go java c servers
 	$(MAKE) --no-print-directory test-rust build test-c test-go test-java test-install
 
+.PHONY: tools
+tools: ## Build the servers that tests run against
+	@.ci/tools go servers
+	@$(MAKE) --no-print-directory --quiet $(TARGET)/tools/nats-server $(TARGET)/tools/nats-server-2.9
+
+$(TARGET)/tools/nats-server: tests/tools/go.mod tests/tools/go.sum
+	@echo 'building $(notdir $@)'
+	@go -C tests/tools build -o $(abspath $@) github.com/nats-io/nats-server/v2
+	@touch $@
+
+$(TARGET)/tools/nats-server-2.9: tests/tools/nats-2.9/go.mod tests/tools/nats-2.9/go.sum
+	@echo 'building $(notdir $@)'
+	@go -C tests/tools/nats-2.9 build -o $(abspath $@) github.com/nats-io/nats-server/v2
+	@touch $@
+
 .PHONY: test-rust
-test-rust: ## The core: unit, contract, command and parser tests, and the model checks of what is lock-free
+test-rust: tools ## The core: unit, contract, command and parser tests, and the model checks of what is lock-free
 	cargo test --quiet
 	RUSTFLAGS="--cfg larder_loom" CARGO_TARGET_DIR=$(TARGET)/loom cargo test --quiet --release --no-default-features --lib loom
 
 .PHONY: test-c
-test-c: ## The C boundary: under ctest, gcc's sanitizers and Valgrind
-	tests/c/run $(TARGET)
+test-c: tools ## The C boundary: under ctest, gcc's sanitizers and Valgrind
+	$(WITH_SERVERS) tests/c/run $(TARGET)
 
 .PHONY: test-go
-test-go: ## The Go package, with the race detector, and with a collection at every use of a handle
-	cd bindings/go && go vet ./... && go test -count=1 -race ./...
-	cd bindings/go && go test -count=1 -tags larder_debug_gc -run 'Close|Contract' .
+test-go: tools ## The Go package, with the race detector, and with a collection at every use of a handle
+	cd bindings/go && go vet ./...
+	$(WITH_SERVERS) go -C bindings/go test -count=1 -race ./...
+	go -C bindings/go test -count=1 -tags larder_debug_gc -run 'Close|Contract' .
 
 .PHONY: test-java
-test-java: ## The Java library
-	cd $(JAVA) && $(MAVEN) -Dstyle.color=never test
+test-java: tools ## The Java library
+	$(WITH_SERVERS) $(MAVEN) --file $(JAVA) -Dstyle.color=never test
 
 .PHONY: test-install
 test-install: ## Install into an empty folder, and build programs against what is there
