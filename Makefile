@@ -102,8 +102,8 @@ lint: ## Formatting and static checks of all languages
 
 .PHONY: bench
 bench: ## Measure Larder beside its peers, in one run
-	.ci/tools rust go java c
-	$(MAKE) --no-print-directory build
+	.ci/tools rust go java c servers
+	$(MAKE) --no-print-directory build tools
 	.ci/bench $(BENCH)
 
 .PHONY: install
