@@ -46,8 +46,8 @@ fn main() {
     let turn = Duration::from_millis(if quick { 300 } else { 1_500 });
     let plan = Plan { rounds: if quick { 3 } else { 7 }, turn };
     let stores = stores();
-    nats::measure(plan, &stores["nats-js-kv"]);
-    redis::measure(plan, &stores["redis"]);
+    nats::measure(plan, &stores["nats-js-kv"]["settings"]);
+    redis::measure(plan, &stores["redis"]["settings"]);
 }
 
 fn stores() -> serde_json::Value {

@@ -39,7 +39,7 @@ func main() {
 		log.Fatal(err)
 	}
 	for _, engine := range engines {
-		if err := measure(chosen, engine, stores[engine.store]); err != nil {
+		if err := measure(chosen, engine, stores[engine.store].Settings); err != nil {
 			log.Fatalf("%s: %v", engine.name, err)
 		}
 	}
@@ -57,8 +57,13 @@ var engines = []engine{
 	{name: "Redis", store: "redis", open: redisClients},
 }
 
+// started is a store on servers that were started.
+type started struct {
+	Settings map[string]any `json:"settings"`
+}
+
 // settings reads the settings of the stores that were started.
-func settings(path string) (map[string]map[string]any, error) {
+func settings(path string) (map[string]started, error) {
 	if path == "" {
 		return nil, fmt.Errorf("LARDER_TEST_STORES is not set; run `make bench`")
 	}
@@ -66,7 +71,7 @@ func settings(path string) (map[string]map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var stores map[string]map[string]any
+	var stores map[string]started
 	return stores, json.Unmarshal(text, &stores)
 }
 

@@ -95,7 +95,7 @@ public final class NetworkMain {
 
   /** The first node of a store; the file is small and its form known, so that no JSON library is needed for it. */
   private static String node(String stores, String name) {
-    Pattern form = Pattern.compile("\"" + name + "\"\\s*:\\s*\\{[^{}]*\"nodes\"\\s*:\\s*\\[\\s*\"([^\"]+)\"");
+    Pattern form = Pattern.compile("\"" + name + "\"\\s*:\\s*\\{.*?\"nodes\"\\s*:\\s*\\[\\s*\"([^\"]+)\"", Pattern.DOTALL);
     Matcher found = form.matcher(stores);
     if (!found.find()) {
       throw new IllegalArgumentException("the stores have no " + name);
