@@ -116,11 +116,12 @@ fn what_go_writes_is_written_and_read_byte_for_byte() {
 #[test]
 fn what_gos_decoder_takes_is_read_as_it_reads_it() {
     for vector in go("read", 10) {
-        let read = go_micro::decode(&vector.bytes("envelope")).expect(vector.text("name"));
+        let name = vector.text("name");
+        let read = go_micro::decode(&vector.bytes("envelope")).unwrap_or_else(|error| panic!("{name}: {error}"));
         // Go has no word for a key that is missing.
         let read = Contents { key: Some(read.key.unwrap_or_default()), ..read };
         let expected = bare(vector.bytes("value"), vector.metadata(|text| text.as_bytes().to_vec()));
-        assert_eq!(read, Contents { key: Some(vector.bytes("key").into()), ..expected }, "{}", vector.text("name"));
+        assert_eq!(read, Contents { key: Some(vector.bytes("key").into()), ..expected }, "{name}");
     }
     for vector in go("refused", 15) {
         let error = go_micro::decode(&vector.bytes("envelope")).expect_err(vector.text("name"));

@@ -44,10 +44,12 @@ impl File {
 
 type Stamp = Option<(u64, u64, u64, (i64, i64, i64, i64))>;
 
+type Load<T> = dyn Fn(&[File]) -> Result<T> + Send + Sync;
+
 /// What some files hold, as `T`.
 pub(super) struct Watched<T> {
     files: Vec<File>,
-    load: Box<dyn Fn(&[File]) -> Result<T> + Send + Sync>,
+    load: Box<Load<T>>,
     state: Mutex<State<T>>,
 }
 
