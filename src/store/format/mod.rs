@@ -6,6 +6,7 @@
 //! | `raw` | as it is | the bare value | anybody |
 //! | `larder` | [`names`] | [`envelope`] | Larder, in every language |
 
+pub mod dump;
 pub mod envelope;
 pub mod go_micro;
 pub mod names;
