@@ -20,16 +20,23 @@ pub fn bucket_name(test: &str, origin: Origin) -> String {
     format!("{test}-{}", origin.name())
 }
 
-/// A database and a table on the server that these tests share.
+/// A database and a table on a server that these tests share.
 pub struct Bucket {
     name: String,
     table: String,
+    address: &'static str,
     wire: NatsWire,
 }
 
 impl Bucket {
+    /// On the current server.
     pub fn new(name: &str, table: &str) -> Bucket {
-        Bucket { name: name.to_owned(), table: table.to_owned(), wire: NatsWire::connect(server::nats()) }
+        Bucket::on(server::nats(), name, table)
+    }
+
+    /// On the server at an address.
+    pub fn on(address: &'static str, name: &str, table: &str) -> Bucket {
+        Bucket { name: name.to_owned(), table: table.to_owned(), address, wire: NatsWire::connect(address) }
     }
 
     pub fn name(&self) -> &str {
@@ -48,7 +55,7 @@ impl Bucket {
     /// Settings for the plugin, with more of them.
     pub fn go_settings(&self, more: Value) -> Value {
         let base = json!({
-            "type": "nats-js-kv", "nodes": [server::nats()], "database": self.name, "table": self.table,
+            "type": "nats-js-kv", "nodes": [self.address], "database": self.name, "table": self.table,
         });
         merged(base, more)
     }
@@ -61,7 +68,7 @@ impl Bucket {
     /// Larder on it, with more settings.
     pub fn larder_with(&self, more: Value) -> Ours {
         let base = json!({
-            "type": "nats-js-kv", "nodes": [server::nats()], "database": self.name, "table": self.table,
+            "type": "nats-js-kv", "nodes": [self.address], "database": self.name, "table": self.table,
         });
         Ours::open(merged(base, more))
     }

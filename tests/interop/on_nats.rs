@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::nats_bucket::{Bucket, bucket_name, each_origin};
-use super::ours::{Ours, metadata};
+use super::ours::{Ours, metadata, wait};
 use super::plugin::{Filter, Origin, Plugin};
 use super::samples::{self, TABLES};
 
@@ -268,12 +268,32 @@ fn what_one_deletes_is_gone_for_the_other_and_can_be_written_again() {
                 larder.put(key, b"two");
                 assert_eq!(go.value(key).as_deref(), Some(b"two".as_slice()));
                 larder.remove(key);
+                let mark = bucket.message(key).expect("a mark");
+                assert!(mark.payload.is_empty() && mark.headers.contains("\r\nKV-Operation: DEL\r\n"), "{mark:?}");
                 assert_eq!(go.read(key), None);
                 assert_eq!(larder.value(key), None);
                 go.write(key, b"three".as_slice());
                 assert_eq!(larder.value(key).as_deref(), Some(b"three".as_slice()));
             }
         }
+    });
+}
+
+#[test]
+fn larder_counts_and_clears_what_go_wrote() {
+    each_origin("clear", |plugin, name| {
+        let bucket = Bucket::new(&name, "events");
+        let (go, larder) = (bucket.go(plugin), bucket.larder());
+        let elsewhere = Bucket::new(&name, "names").go(plugin);
+        for key in [b"a".as_slice(), b"b", b"c"] {
+            go.write(key, b"value".as_slice());
+        }
+        elsewhere.write(b"a", b"kept".as_slice());
+        assert_eq!(larder.values(&[b"c", b"nobody's", b"a"]), [Some(b"value".to_vec()), None, Some(b"value".to_vec())]);
+        assert_eq!(larder.size(), 3);
+        larder.clear();
+        assert_eq!((larder.size(), go.value(b"b")), (0, None));
+        assert_eq!(elsewhere.value(b"a").as_deref(), Some(b"kept".as_slice()));
     });
 }
 
@@ -305,10 +325,10 @@ fn a_call_that_names_its_database_and_table_meets_larder_there() {
         let larder = opened.larder();
         go.scoped(&meant, "roles").write(b"id", b"bundle".as_slice());
         let store = larder.at(&meant, "roles");
-        let record = super::ours::wait(store.get(b"id")).expect("Go wrote it");
+        let record = wait(store.get(b"id")).expect("Go wrote it");
         assert_eq!(record.value(), b"bundle");
         assert_eq!(larder.value(b"id"), None);
-        super::ours::wait(store.put(b"other", b"by larder", &Default::default()));
+        wait(store.put(b"other", b"by larder", &Default::default()));
         assert_eq!(go.scoped(&meant, "roles").value(b"other").as_deref(), Some(b"by larder".as_slice()));
     });
 }

@@ -7,7 +7,7 @@ use larder::store::options::{Outcome, WatchStart};
 use serde_json::{Value, json};
 
 use super::nats_bucket::{Bucket, each_origin};
-use super::ours::{Ours, events};
+use super::ours::{Ours, events, lifespan};
 use super::plugin::{Filter, GoStore};
 use super::server;
 
@@ -32,38 +32,44 @@ fn assert_they_share(go: &GoStore<'_>, larder: &Ours) {
     assert_eq!((go.read(b"by go"), larder.value(b"by larder")), (None, None));
 }
 
-#[test]
-fn a_bucket_made_by_larder_is_configured_as_the_plugins() {
-    each_origin("config", |plugin, name| {
-        let terms = [
-            json!({}),
-            json!({"ttl": "10s"}),
-            json!({"ttl": "2m"}),
-            json!({"ttl": "24m"}),
-            json!({"ttl": "336h"}),
-            json!({"disablepersistence": true}),
-            json!({"ttl": "10m", "disablepersistence": true}),
-        ];
-        for (place, asked) in terms.iter().enumerate() {
-            let (theirs, ours) =
-                (Bucket::new(&format!("{name}-{place}-a"), ""), Bucket::new(&format!("{name}-{place}-b"), ""));
+/// A bucket's configuration with its name left out.
+fn configuration(bucket: &Bucket) -> Value {
+    let config = bucket.wire().bucket(bucket.name()).expect("it was made").to_string();
+    serde_json::from_str(&config.replace(bucket.name(), "NAME")).expect("JSON")
+}
+
+fn assert_larder_makes_buckets_as_the_plugin(address: &'static str, test: &str) {
+    each_origin(test, |plugin, name| {
+        let terms =
+            [("", false), ("10s", false), ("2m", false), ("24m", false), ("336h", false), ("", true), ("10m", true)];
+        for (place, (ttl, in_memory)) in terms.into_iter().enumerate() {
+            let bucket = |maker| Bucket::on(address, &format!("{name}-{place}-{maker}"), "");
+            let (theirs, ours) = (bucket("go"), bucket("larder"));
+            let (mut asked, mut settings) = (json!({"disablepersistence": in_memory}), json!({}));
+            if !ttl.is_empty() {
+                asked["ttl"] = json!(ttl);
+                settings["lifespan"] = json!(ttl);
+            }
+            if in_memory {
+                settings["disable_persistence"] = json!(true);
+            }
             plugin.open(theirs.go_settings(asked.clone())).write(b"key", b"value".as_slice());
-            let mut settings = json!({});
-            if let Some(ttl) = asked.get("ttl") {
-                settings["lifespan"] = ttl.clone();
-            }
-            if let Some(flag) = asked.get("disablepersistence") {
-                settings["disable_persistence"] = flag.clone();
-            }
-            ours.larder_with(settings).put(b"key", b"value");
-            let named = |bucket: &Bucket| {
-                let config = bucket.wire().bucket(bucket.name()).expect("it was made").to_string();
-                serde_json::from_str::<Value>(&config.replace(bucket.name(), "NAME")).expect("JSON")
-            };
-            assert_eq!(named(&ours), named(&theirs), "{asked}");
+            ours.larder_with(settings.clone()).put(b"key", b"value");
+            assert_eq!(configuration(&ours), configuration(&theirs), "{settings}");
             assert_they_share(&plugin.open(ours.go_settings(asked.clone())), &ours.larder());
+            assert_they_share(&plugin.open(theirs.go_settings(asked)), &theirs.larder());
         }
     });
+}
+
+#[test]
+fn a_bucket_made_by_larder_is_configured_as_the_plugins() {
+    assert_larder_makes_buckets_as_the_plugin(server::nats(), "config");
+}
+
+#[test]
+fn a_bucket_made_by_larder_is_configured_as_the_plugins_on_the_oldest_server_too() {
+    assert_larder_makes_buckets_as_the_plugin(server::oldest_nats(), "oldest-config");
 }
 
 #[test]
@@ -103,6 +109,26 @@ fn records_end_with_the_bucket_s_age_whoever_made_it() {
             }
             assert_eq!(larder.keys(Filter::ALL), Vec::<Vec<u8>>::new());
         }
+    });
+}
+
+#[test]
+fn a_lifespan_of_larder_s_own_hides_nothing_from_go_before_its_end() {
+    each_origin("lifespan", |plugin, name| {
+        let bucket = Bucket::new(&name, "");
+        let (go, larder) = (bucket.go(plugin), bucket.larder());
+        larder.put_with(b"short", b"value", lifespan(Duration::from_secs(3)));
+        larder.put_with(b"kept", b"value", lifespan(Duration::from_secs(3)));
+        let written = bucket.message(b"short").expect("written");
+        assert_eq!(written.text(), r#"{"key":"short","data":"dmFsdWU=","metadata":null}"#);
+        assert_eq!(go.value(b"short").as_deref(), Some(b"value".as_slice()));
+        assert!(larder.get(b"short").expect("there").expires_in_ms().is_some());
+        // What Go writes has no end of its own.
+        go.write(b"kept", b"by go".as_slice());
+        std::thread::sleep(Duration::from_secs(6));
+        assert_eq!(larder.value(b"short"), None);
+        assert_eq!(larder.keys(Filter::ALL), [b"kept".to_vec()]);
+        assert_eq!(larder.value(b"kept").as_deref(), Some(b"by go".as_slice()));
     });
 }
 

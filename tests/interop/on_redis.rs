@@ -6,7 +6,7 @@ use larder::store::event::EventKind;
 use larder::store::options::{Outcome, WatchStart};
 use serde_json::{Value, json};
 
-use super::ours::{Ours, events, lifespan};
+use super::ours::{Ours, events, lifespan, wait};
 use super::plugin::{Filter, GoStore, Origin, Plugin};
 use super::samples;
 use super::server;
@@ -219,6 +219,38 @@ fn larder_compares_and_swaps_over_what_go_wrote() {
         assert_eq!(go.read(b"user"), None);
         assert!(matches!(larder.create(b"user", b"[5]"), Outcome::Done { .. }));
         assert_eq!(go.value(b"user").as_deref(), Some(b"[5]".as_slice()));
+    });
+}
+
+#[test]
+fn larder_counts_and_clears_what_go_wrote() {
+    each_origin("clear", |plugin, name| {
+        let table = Table::new(&name);
+        let (go, larder) = (table.go(plugin), table.larder());
+        let elsewhere = Table::new(&format!("other-{name}")).go(plugin);
+        for key in [b"a".as_slice(), b"b", b"c"] {
+            go.write(key, b"value".as_slice());
+        }
+        elsewhere.write(b"a", b"kept".as_slice());
+        assert_eq!(larder.values(&[b"c", b"nobody's", b"a"]), [Some(b"value".to_vec()), None, Some(b"value".to_vec())]);
+        assert_eq!(larder.size(), 3);
+        larder.clear();
+        assert_eq!((larder.size(), go.value(b"b")), (0, None));
+        assert_eq!(elsewhere.value(b"a").as_deref(), Some(b"kept".as_slice()));
+    });
+}
+
+#[test]
+fn a_call_without_a_table_meets_larder_there() {
+    each_origin("scoped", |plugin, name| {
+        let table = Table::new(&name);
+        let (go, larder) = (table.go(plugin), table.larder());
+        let key = format!("{name}key").into_bytes();
+        go.scoped("database", "").write(&key, b"by go".as_slice());
+        let store = larder.at("database", "");
+        assert_eq!(wait(store.get(&key)).expect("Go wrote it").value(), b"by go");
+        // The format joins table and key without a mark.
+        assert_eq!(larder.value(b"key").as_deref(), Some(b"by go".as_slice()));
     });
 }
 

@@ -71,6 +71,19 @@ impl Ours {
         self.get(key).map(|record| record.value().to_vec())
     }
 
+    pub fn values(&self, keys: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+        let records = wait(self.store.get_many(keys));
+        records.into_iter().map(|record| record.map(|record| record.value().to_vec())).collect()
+    }
+
+    pub fn size(&self) -> u64 {
+        wait(self.store.size())
+    }
+
+    pub fn clear(&self) -> u64 {
+        wait(self.store.clear())
+    }
+
     pub fn remove(&self, key: &[u8]) -> Outcome {
         wait(self.store.remove(key, None))
     }

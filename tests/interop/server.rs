@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use super::servers::nats::{self, Login, Nats};
 use super::servers::redis::{self, Redis};
 use super::servers::sentinel::Group;
+use super::servers::tools;
 
 /// The user of [`guarded_nats`].
 pub const USER: &str = "ocis";
@@ -20,6 +21,16 @@ struct Started<S> {
 pub fn nats() -> &'static str {
     static SERVER: OnceLock<Started<Nats>> = OnceLock::new();
     &SERVER.get_or_init(|| start_nats(Login::Anybody)).address
+}
+
+/// The address of the oldest nats-server that is supported.
+pub fn oldest_nats() -> &'static str {
+    static SERVER: OnceLock<Started<Nats>> = OnceLock::new();
+    let start = || {
+        let binary = Some(tools::nats_server_oldest().expect("built"));
+        started(Nats::single(&nats::Options { binary, ..nats::Options::default() }).expect("starts"))
+    };
+    &SERVER.get_or_init(start).address
 }
 
 /// The address of a nats-server that asks for a name and a password.
@@ -46,6 +57,9 @@ pub fn sentinels() -> &'static Group {
 }
 
 fn start_nats(login: Login) -> Started<Nats> {
-    let server = Nats::single(&nats::Options { login, ..nats::Options::default() }).expect("starts");
+    started(Nats::single(&nats::Options { login, ..nats::Options::default() }).expect("starts"))
+}
+
+fn started(server: Nats) -> Started<Nats> {
     Started { address: server.addresses().remove(0), _server: server }
 }
