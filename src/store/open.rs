@@ -5,13 +5,15 @@ use std::sync::Arc;
 use super::Backend;
 use super::fault::{Fault, FaultBackend, FaultConfig};
 use super::memory::{MemoryBackend, MemoryConfig, PolicyChoice};
+use super::nats::{self, NatsBackend};
 use super::noop::NoopBackend;
+use super::redis::RedisBackend;
 use crate::config::StoreConfig;
 use crate::config::settings::{Settings, unknown};
 use crate::error::{Error, Result, Status};
 
 /// The types that a configuration can name.
-pub const KINDS: &[&str] = &["memory", "noop", "fault"];
+pub const KINDS: &[&str] = &["memory", "noop", "fault", nats::KIND, "redis", "redis-sentinel"];
 
 /// Opens the backend of a section; connects nothing.
 ///
@@ -27,6 +29,9 @@ pub fn open(config: StoreConfig) -> Result<Arc<dyn Backend>> {
             let faults = fault(&mut settings)?;
             Arc::new(FaultBackend::new(MemoryBackend::open(memory(&mut settings)?)?, faults))
         }
+        nats::KIND => NatsBackend::open(nats::config::take(&mut settings)?),
+        "redis" => RedisBackend::open_server(&mut settings)?,
+        "redis-sentinel" => RedisBackend::open_sentinel(&mut settings)?,
         other => {
             let message = unknown(other, KINDS.iter().copied(), "store types");
             return Err(Error::config(settings.name("type"), message));

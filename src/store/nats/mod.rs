@@ -1,1 +1,40 @@
-//! The `nats-js-kv` type: a key-value bucket of NATS JetStream.
+//! The `nats-js-kv` store: records in JetStream key-value buckets, as oCIS keeps them there or in Larder's own form.
+//!
+//! ```text
+//! store ── write, read, list, watch      what a call means: conditions, lifespans, events
+//!   │         │
+//!   │         ├─ key, entry              what a record looks like in a subject and a message
+//!   │         └─ bucket                  what is known of the stream behind a database
+//!   └─ connection ── session             one connection for all of a backend's stores, made anew for ever
+//! ```
+//!
+//! Three things hold always. A bucket that exists is bound as it is and never altered. A write that was handed to a
+//! connection and got no answer is `AMBIGUOUS`: it is never repeated, and never called a success. A session that was
+//! lost takes what waited in it along, so that no write leaves after its caller was answered.
+//!
+//! The protocol's own requests are used instead of the client's key-value layer: that one asks twice where one question
+//! does, prints to standard output, and cannot say what became of a write.
+
+mod backend;
+mod bucket;
+pub mod config;
+mod connection;
+mod consumer;
+mod entry;
+mod key;
+mod list;
+mod protocol;
+mod queue;
+mod read;
+mod session;
+mod store;
+mod watch;
+mod write;
+
+pub use backend::NatsBackend;
+
+/// The type's name, as the configuration calls it.
+pub const KIND: &str = "nats-js-kv";
+
+/// Who speaks in the log.
+const TARGET: &str = "store.nats";

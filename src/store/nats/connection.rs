@@ -1,0 +1,385 @@
+//! The one connection of a backend: made at the first call, and made anew for ever when it is lost.
+//!
+//! Its manager tries the servers in turn, with short pauses at first, so that a restarted server is found again soon, and
+//! longer ones when nobody has come back for a while. Callers wait for a session until their own deadline.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_nats::{HeaderMap, Message, Subject};
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::TARGET;
+use super::config::{NatsConfig, Node};
+use super::protocol::ApiError;
+use super::session::{Asked, Session};
+use crate::error::{Error, Result, Status};
+use crate::log::{self, Level};
+use crate::runtime::{self, Signal};
+use crate::store::remote::backoff::Backoff;
+use crate::{deadline, sync::Mutex};
+
+/// The pause before the second attempt to connect.
+const FIRST_DELAY: Duration = Duration::from_millis(50);
+/// The longest pause while a server has been away for less than [`RESTART`].
+const RESTART_DELAY: Duration = Duration::from_millis(200);
+/// How long a restart may take.
+const RESTART: Duration = Duration::from_secs(30);
+/// How long one attempt to read may take before it is made again, perhaps of another replica.
+const READ_ATTEMPT: Duration = Duration::from_secs(2);
+/// The pause before what found no responder is asked again: a leader is being elected, or JetStream still starts.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
+/// How much earlier than the caller's deadline a call ends, so that its own answer comes first.
+const HEAD_START: Duration = Duration::from_millis(2);
+
+/// What the connection is at now.
+#[derive(Clone)]
+enum Link {
+    /// There is none, because of this, or because none was made yet.
+    Down(Option<Error>),
+    /// There is one.
+    Up(Arc<Session>),
+    /// It was closed for good.
+    Closed,
+}
+
+/// The connection of a backend.
+pub(super) struct Connection {
+    /// The backend's settings.
+    pub config: Arc<NatsConfig>,
+    link: watch::Sender<Link>,
+    is_started: AtomicBool,
+    closing: Signal,
+    /// Servers that the cluster told of.
+    discovered: Mutex<BTreeSet<String>>,
+}
+
+/// What an answered request came to.
+pub(super) enum Answer {
+    /// A message.
+    Message(Message),
+    /// Nobody listens on the subject: nothing was done.
+    NoResponders,
+}
+
+impl Connection {
+    /// A connection that is not made yet.
+    pub fn new(config: NatsConfig) -> Arc<Connection> {
+        Arc::new(Connection {
+            config: Arc::new(config),
+            link: watch::Sender::new(Link::Down(None)),
+            is_started: AtomicBool::new(false),
+            closing: Signal::default(),
+            discovered: Mutex::default(),
+        })
+    }
+
+    /// When the call that is being answered ends: at its caller's deadline, or as configured. To be asked in the call's
+    /// own future.
+    pub fn end(&self) -> Instant {
+        let now = Instant::now();
+        match deadline::current() {
+            Some(at) => at.checked_sub(HEAD_START).unwrap_or(at).max(now),
+            None => now + self.config.timeout,
+        }
+    }
+
+    /// The session there is now, if there is one.
+    pub fn current(&self) -> Option<Arc<Session>> {
+        match &*self.link.borrow() {
+            Link::Up(session) if !session.lost.is_raised() => Some(Arc::clone(session)),
+            _ => None,
+        }
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.closing.is_raised()
+    }
+
+    /// Raised when it is closed.
+    pub fn closing(&self) -> &Signal {
+        &self.closing
+    }
+
+    /// Why there is no session now, if an attempt failed.
+    pub fn trouble(&self) -> Option<Error> {
+        match &*self.link.borrow() {
+            Link::Down(reason) => reason.clone(),
+            _ => None,
+        }
+    }
+
+    /// A session, as soon as there is one.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE` with the reason when there is none at `end`, `AUTH` or `CONFIG` at once when trying again is no use
+    /// without a change, `CLOSED`.
+    pub async fn session(self: &Arc<Self>, end: Instant) -> Result<Arc<Session>> {
+        if let Some(session) = self.current() {
+            return Ok(session);
+        }
+        self.start()?;
+        let mut link = self.link.subscribe();
+        loop {
+            let now = link.borrow_and_update().clone();
+            let trouble = match now {
+                Link::Closed => return Err(Error::closed("store")),
+                Link::Up(session) if !session.lost.is_raised() => return Ok(session),
+                Link::Up(_) => None,
+                Link::Down(Some(error)) if matches!(error.status(), Status::AUTH | Status::CONFIG) => return Err(error),
+                Link::Down(trouble) => trouble,
+            };
+            match tokio::time::timeout_at(end, link.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(Error::closed("store")),
+                Err(_) => return Err(trouble.unwrap_or_else(|| self.no_connection())),
+            }
+        }
+    }
+
+    /// Asks what changes nothing: anew when the connection is lost or a replica is silent, until `end`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::session`]; `UNAVAILABLE` when no answer came, `AUTH` when the server denied the question.
+    pub async fn read(self: &Arc<Self>, subject: &Subject, payload: &Bytes, end: Instant) -> Result<Answer> {
+        let begin = Instant::now();
+        loop {
+            let session = self.session(end).await?;
+            let attempt = end.min(Instant::now() + READ_ATTEMPT);
+            match session.ask(subject.clone(), payload.clone(), None, attempt).await {
+                Asked::Answer(message) => return Ok(Answer::Message(message)),
+                Asked::NoResponders => return Ok(Answer::NoResponders),
+                Asked::Lost => tokio::task::yield_now().await,
+                Asked::TimedOut => {
+                    if let Some(text) = session.refusal_since(begin) {
+                        return Err(denied(&text));
+                    }
+                }
+            }
+            if Instant::now() >= end {
+                let text = "no answer came in time; the server is too slow, or the bucket has no leader";
+                return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
+            }
+        }
+    }
+
+    /// Asks what changes something: once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::session`], when nothing was sent; `AMBIGUOUS` when it was and no answer came; `AUTH` when the
+    /// server denied it.
+    pub async fn write(
+        self: &Arc<Self>,
+        subject: Subject,
+        payload: Bytes,
+        headers: Option<HeaderMap>,
+        end: Instant,
+    ) -> Result<Answer> {
+        let session = self.session(end).await?;
+        let begin = Instant::now();
+        match session.ask(subject, payload, headers, end).await {
+            Asked::Answer(message) => Ok(Answer::Message(message)),
+            Asked::NoResponders => Ok(Answer::NoResponders),
+            Asked::Lost => Err(ambiguous("the connection was lost before the server acknowledged it")),
+            Asked::TimedOut => match session.refusal_since(begin) {
+                Some(text) => Err(denied(&text)),
+                None => Err(ambiguous("the server did not acknowledge it in time")),
+            },
+        }
+    }
+
+    /// Asks the JetStream API, again while it has no responder, until `end`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::read`]; `UNAVAILABLE` when the server has no JetStream. The API's own error is in the answer.
+    pub async fn api(
+        self: &Arc<Self>,
+        subject: &str,
+        request: &Value,
+        end: Instant,
+    ) -> Result<std::result::Result<Value, ApiError>> {
+        let subject = Subject::from(subject);
+        let payload = if request.is_null() { Bytes::new() } else { Bytes::from(request.to_string()) };
+        loop {
+            match self.read(&subject, &payload, end).await? {
+                Answer::Message(message) => {
+                    let answer: Value = serde_json::from_slice(&message.payload).map_err(|_| foreign())?;
+                    return Ok(match ApiError::of(&answer) {
+                        // A leader is being elected, or the server still recovers its streams.
+                        Some(error) if error.code == 503 && pause(end).await => continue,
+                        Some(error) => Err(error),
+                        None => Ok(answer),
+                    });
+                }
+                Answer::NoResponders => {
+                    let has_jetstream = self.current().is_none_or(|session| session.info.jetstream);
+                    if !has_jetstream || !pause(end).await {
+                        return Err(no_jetstream());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends it: whoever waits and whoever comes is told that it is closed.
+    pub fn close(&self) {
+        self.closing.raise();
+        if let Link::Up(session) = self.link.send_replace(Link::Closed) {
+            session.lost.raise();
+        }
+    }
+
+    fn no_connection(&self) -> Error {
+        let nodes: Vec<String> = self.config.nodes.iter().map(Node::address).collect();
+        Error::new(Status::UNAVAILABLE, "nodes", format!("no connection to {} came about in time", nodes.join(", ")))
+    }
+
+    fn start(self: &Arc<Self>) -> Result<()> {
+        if self.is_closed() {
+            return Err(Error::closed("store"));
+        }
+        if self.is_started.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let manager = Arc::clone(self);
+        let spawned = runtime::get().map(|runtime| runtime.spawn(async move { manager.manage().await }));
+        if spawned.is_err() {
+            self.is_started.store(false, Ordering::Release);
+        }
+        spawned.map(drop)
+    }
+
+    async fn manage(self: Arc<Self>) {
+        let closing = self.closing.clone();
+        let work = async {
+            loop {
+                let session = Arc::new(self.connect().await);
+                self.told(&session);
+                let lost = session.lost.clone();
+                self.set(Link::Up(session));
+                lost.raised().await;
+                log::write(Level::Warn, TARGET, || "the connection was lost".to_owned());
+                let text = "the connection was lost and is being made anew";
+                self.set(Link::Down(Some(Error::new(Status::UNAVAILABLE, "nodes", text))));
+            }
+        };
+        let work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
+        tokio::select! {
+            () = closing.raised() => {}
+            () = work => {}
+        }
+    }
+
+    /// A session with any of the servers, however long it takes.
+    async fn connect(&self) -> Session {
+        let begin = Instant::now();
+        let mut backoff = Backoff::new(FIRST_DELAY, self.config.max_reconnect_delay);
+        loop {
+            match self.try_servers().await {
+                Ok(session) => return session,
+                Err(error) => {
+                    log::write(Level::Warn, TARGET, || format!("no connection: {error}"));
+                    self.set(Link::Down(Some(error)));
+                }
+            }
+            let delay = backoff.next_delay();
+            let is_restart = begin.elapsed() < RESTART;
+            tokio::time::sleep(if is_restart { delay.min(jittered(RESTART_DELAY)) } else { delay }).await;
+        }
+    }
+
+    async fn try_servers(&self) -> Result<Session> {
+        let mut worst: Option<Error> = None;
+        for node in self.servers() {
+            match Session::connect(&self.config, &node).await {
+                Ok(session) => return Ok(session),
+                // A refused login says more than a server that is away.
+                Err(error) if worst.as_ref().is_none_or(|worst| worst.status() == Status::UNAVAILABLE) => {
+                    worst = Some(error);
+                }
+                Err(_) => {}
+            }
+        }
+        Err(worst.unwrap_or_else(|| self.no_connection()))
+    }
+
+    /// The servers in the order in which they are tried: in any, so that clients spread, the configured ones first.
+    fn servers(&self) -> Vec<Node> {
+        let configured = &self.config.nodes;
+        let like = configured.first();
+        let mut told: Vec<Node> = self.discovered.lock().iter().filter_map(|text| Node::parse(text)).collect();
+        told.retain(|node| !configured.iter().any(|known| known.address() == node.address()));
+        for node in &mut told {
+            node.tls = like.is_some_and(|like| like.tls);
+            node.login = like.and_then(|like| like.login.clone());
+        }
+        let mut servers = configured.clone();
+        fastrand::shuffle(&mut servers);
+        fastrand::shuffle(&mut told);
+        servers.extend(told);
+        servers
+    }
+
+    fn told(&self, session: &Session) {
+        log::write(Level::Info, TARGET, || {
+            format!("connected to {} (nats-server {})", session.info.server_name, session.info.version)
+        });
+        *self.discovered.lock() = session.info.connect_urls.iter().cloned().collect();
+    }
+
+    fn set(&self, link: Link) {
+        self.link.send_if_modified(|current| {
+            let is_open = !matches!(current, Link::Closed);
+            if is_open {
+                *current = link;
+            }
+            is_open
+        });
+    }
+}
+
+fn jittered(delay: Duration) -> Duration {
+    Backoff::delay(delay, delay, 0)
+}
+
+/// Waits a moment before another attempt; no when there is no time for one.
+pub(super) async fn pause(end: Instant) -> bool {
+    let next = Instant::now() + jittered(RETRY_DELAY);
+    if next >= end {
+        return false;
+    }
+    tokio::time::sleep_until(next).await;
+    true
+}
+
+/// The error of a write of which nobody knows whether it happened.
+pub(super) fn ambiguous(why: &str) -> Error {
+    let text = format!("{why}: it may or may not have happened; read the record before writing it again");
+    Error::new(Status::AMBIGUOUS, super::KIND, text)
+}
+
+/// The error of an answer that makes no sense.
+pub(super) fn foreign() -> Error {
+    let text = "the answer is none of JetStream's; another service may listen on its subjects";
+    Error::new(Status::CORRUPT, super::KIND, text)
+}
+
+fn denied(text: &str) -> Error {
+    Error::new(Status::AUTH, "username", format!("the server denied the request: {text}"))
+}
+
+fn no_jetstream() -> Error {
+    let text = "JetStream does not answer: it is not enabled for this server or account, or has no leader";
+    Error::new(Status::UNAVAILABLE, super::KIND, text)
+}

@@ -1,0 +1,263 @@
+//! Messages of a bucket in their order: a consumer of our own that is dropped at the first doubt.
+//!
+//! The server pushes to an inbox, without acknowledgements, with heartbeats and flow control. A gap in the consumer's own
+//! numbers, a heartbeat that tells of a message we do not have, or no heartbeat at all: the feed is broken, and whoever
+//! reads it begins a new one behind the last message that it has seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{HeaderMap, Message, Subject, Subscriber};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::bucket::Bucket;
+use super::connection::{Connection, foreign};
+use super::protocol::{Delivery, Marks, Stored, number, text};
+use super::session::Session;
+use crate::error::{Error, Result, Status};
+
+/// How often the server says that it is there while it has no message.
+const HEARTBEAT: Duration = Duration::from_millis(700);
+/// How long a silence means that the consumer or its server is gone.
+const SILENCE: Duration = Duration::from_millis(2_400);
+/// After how long without a reader the server removes a consumer.
+const INACTIVE: Duration = Duration::from_secs(10);
+
+const LAST_CONSUMER: &str = "Nats-Last-Consumer";
+const STALLED: &str = "Nats-Consumer-Stalled";
+
+/// Where a feed begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// With the last message of each key, and then what comes.
+    LastOfEach,
+    /// With the message of this sequence, or the first one after it.
+    From(u64),
+}
+
+/// What a feed is asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// The subjects.
+    pub filter: String,
+    /// The first message.
+    pub start: Start,
+    /// Whether bodies are left out.
+    pub headers_only: bool,
+}
+
+/// A message that was pushed.
+pub(super) struct Delivered {
+    /// Its subject.
+    pub subject: Subject,
+    /// What it holds.
+    pub stored: Stored,
+    /// How many more there were when it was sent.
+    pub pending: u64,
+}
+
+/// What comes next.
+pub(super) enum Step {
+    /// A message.
+    Message(Delivered),
+    /// There is none now.
+    Idle,
+    /// The feed is of no more use.
+    Broken,
+}
+
+/// A consumer of a bucket.
+pub(super) struct Feed {
+    session: Arc<Session>,
+    subscriber: Subscriber,
+    stream: String,
+    consumer: String,
+    last: u64,
+    heard: Instant,
+    /// How many messages there were when it began.
+    pub pending: u64,
+}
+
+impl Feed {
+    /// Begins a feed; `None` when there is no such bucket.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE`, `AUTH`, `CLOSED`.
+    pub async fn open(
+        connection: &Arc<Connection>,
+        bucket: &Bucket,
+        wanted: &Wanted,
+        end: Instant,
+    ) -> Result<Option<Feed>> {
+        let session = connection.session(end).await?;
+        let inbox = session.client.new_inbox();
+        let subscriber = session.client.subscribe(inbox.clone()).await.map_err(|_| unreachable_server())?;
+        let subject = format!("$JS.API.CONSUMER.CREATE.{}", bucket.stream);
+        let request = creation(&bucket.stream, &inbox, wanted);
+        let answer = match connection.api(&subject, &request, end).await? {
+            Ok(answer) => answer,
+            Err(error) if error.is_missing_stream() => return Ok(None),
+            Err(error) => {
+                let text = format!("no consumer could be made: {} (error {})", error.description, error.number);
+                return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
+            }
+        };
+        if session.lost.is_raised() {
+            return Err(unreachable_server());
+        }
+        let consumer = text(&answer, "name").to_owned();
+        if consumer.is_empty() {
+            return Err(foreign());
+        }
+        let pending = number(&answer, "num_pending") + answer.get("delivered").map_or(0, |at| number(at, "consumer_seq"));
+        let stream = bucket.stream.clone();
+        Ok(Some(Feed { session, subscriber, stream, consumer, last: 0, heard: Instant::now(), pending }))
+    }
+
+    /// The next step. May be dropped while it waits.
+    pub async fn next(&mut self) -> Step {
+        loop {
+            let message = tokio::select! {
+                biased;
+                message = self.subscriber.next() => message,
+                () = self.session.lost.raised() => None,
+                () = tokio::time::sleep_until(self.heard + SILENCE) => None,
+            };
+            let Some(message) = message else { return Step::Broken };
+            self.heard = Instant::now();
+            match message.status {
+                None => return self.take(message),
+                Some(status) if status.as_u16() == 100 => {
+                    if let Some(step) = self.control(message).await {
+                        return step;
+                    }
+                }
+                // The consumer was removed, or its server steps down.
+                Some(_) => return Step::Broken,
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) -> Step {
+        let Some(delivery) = message.reply.as_deref().and_then(Delivery::parse) else { return Step::Broken };
+        if delivery.consumer_sequence != self.last + 1 {
+            return Step::Broken;
+        }
+        self.last = delivery.consumer_sequence;
+        let stored = Stored {
+            sequence: delivery.stream_sequence,
+            time_unix_ms: delivery.time_unix_ms,
+            marks: Marks::of(message.headers.as_ref()),
+            body: message.payload,
+        };
+        Step::Message(Delivered { subject: message.subject, stored, pending: delivery.pending })
+    }
+
+    /// Answers a heartbeat or a request of the flow control.
+    async fn control(&mut self, message: Message) -> Option<Step> {
+        let answer_to = match message.reply {
+            Some(reply) => Some(reply),
+            None => header(message.headers.as_ref(), STALLED).map(|stalled| Subject::from(stalled.to_owned())),
+        };
+        if let Some(subject) = answer_to {
+            let _ = self.session.client.publish(subject, Bytes::new()).await;
+        }
+        let told = header(message.headers.as_ref(), LAST_CONSUMER)?.parse::<u64>().ok()?;
+        if told != self.last {
+            return Some(Step::Broken);
+        }
+        // A stalled consumer has messages, and waits for the answer just given.
+        let is_stalled = header(message.headers.as_ref(), STALLED).is_some();
+        (!is_stalled).then_some(Step::Idle)
+    }
+
+    /// Ends it; the server is told, and nobody waits for its answer.
+    pub async fn close(self) {
+        let subject = format!("$JS.API.CONSUMER.DELETE.{}.{}", self.stream, self.consumer);
+        let _ = self.session.ask(subject.into(), Bytes::new(), None, Instant::now()).await;
+    }
+}
+
+fn header<'a>(headers: Option<&'a HeaderMap>, name: &'static str) -> Option<&'a str> {
+    headers?.get(name).map(async_nats::HeaderValue::as_str)
+}
+
+fn creation(stream: &str, inbox: &str, wanted: &Wanted) -> Value {
+    let mut config = json!({
+        "deliver_subject": inbox,
+        "ack_policy": "none",
+        "replay_policy": "instant",
+        "max_deliver": 1,
+        "filter_subject": wanted.filter,
+        "flow_control": true,
+        "idle_heartbeat": HEARTBEAT.as_nanos() as u64,
+        "inactive_threshold": INACTIVE.as_nanos() as u64,
+        "headers_only": wanted.headers_only,
+        "mem_storage": true,
+        "num_replicas": 1,
+    });
+    match wanted.start {
+        Start::LastOfEach => config["deliver_policy"] = "last_per_subject".into(),
+        Start::From(sequence) => {
+            config["deliver_policy"] = "by_start_sequence".into();
+            config["opt_start_seq"] = sequence.max(1).into();
+        }
+    }
+    json!({ "stream_name": stream, "config": config })
+}
+
+fn unreachable_server() -> Error {
+    Error::new(Status::UNAVAILABLE, super::KIND, "the connection was lost")
+}
+
+/// Shows the last message of each key to `each`, and says whether there is such a bucket. When the feed breaks midway it
+/// begins anew, and `each` is told so with `None`.
+///
+/// # Errors
+///
+/// As [`Feed::open`]; `UNAVAILABLE` when it did not come to its end in time.
+pub(super) async fn snapshot(
+    connection: &Arc<Connection>,
+    bucket: &Bucket,
+    wanted: &Wanted,
+    end: Instant,
+    mut each: impl FnMut(Option<Delivered>),
+) -> Result<bool> {
+    loop {
+        let mut feed = match Feed::open(connection, bucket, wanted, end).await {
+            Ok(Some(feed)) => feed,
+            Ok(None) => return Ok(false),
+            Err(error) if error.status() == Status::UNAVAILABLE && super::connection::pause(end).await => continue,
+            Err(error) => return Err(error),
+        };
+        each(None);
+        let mut is_whole = feed.pending == 0;
+        while !is_whole {
+            let step = match tokio::time::timeout_at(end, feed.next()).await {
+                Ok(step) => step,
+                Err(_) => {
+                    feed.close().await;
+                    let text = "the bucket could not be listed in time; ask with a longer deadline";
+                    return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
+                }
+            };
+            match step {
+                Step::Message(delivered) => {
+                    is_whole = delivered.pending == 0;
+                    each(Some(delivered));
+                }
+                // What was still to come has been removed meanwhile.
+                Step::Idle => is_whole = true,
+                Step::Broken => break,
+            }
+        }
+        feed.close().await;
+        if is_whole {
+            return Ok(true);
+        }
+    }
+}

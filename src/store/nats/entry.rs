@@ -1,0 +1,141 @@
+//! From records to messages and back.
+//!
+//! A lifespan is written twice where both can be: as `Nats-TTL`, in whole seconds and rounded up, for a server that then
+//! removes the message; and as a moment that Larder's readers go by, in the envelope (`larder`) and in the header
+//! `Larder-Expires`, which other readers do not look at. That moment is of the writer's clock, and the bucket's own limit
+//! counts from the server's; what they say is compared with the reader's clock.
+
+use std::borrow::Cow;
+
+use async_nats::{HeaderMap, HeaderValue};
+use bytes::Bytes;
+
+use super::bucket::Facts;
+use super::protocol::{self, Mark, Stored};
+use crate::clock;
+use crate::error::{Error, Result, Status};
+use crate::store::format::{Contents, Format, envelope, go_micro};
+use crate::store::options::PutOptions;
+use crate::store::record::{Metadata, Parts, Record};
+
+/// A record to be written.
+pub(super) struct Draft {
+    /// The message's body.
+    pub body: Bytes,
+    /// How long the record lives, in milliseconds; 0 for ever.
+    lifespan_ms: u64,
+    expires_unix_ms: u64,
+}
+
+impl Draft {
+    /// The message of a record.
+    ///
+    /// # Errors
+    ///
+    /// `UNSUPPORTED` for metadata in the raw format, and what the format's encoder says.
+    pub fn new(format: Format, key: &[u8], value: &[u8], options: &PutOptions, default_ms: u64) -> Result<Draft> {
+        let lifespan_ms = options.lifetime.lifespan.resolve_ms(default_ms);
+        let now = clock::unix_ms();
+        let expires_unix_ms = if lifespan_ms == 0 { 0 } else { now.saturating_add(lifespan_ms) };
+        let contents = |key| Contents {
+            key,
+            value: Cow::Borrowed(value),
+            metadata: options.metadata.clone(),
+            created_unix_ms: now,
+            expires_unix_ms,
+            revision: 0,
+        };
+        let body = match format {
+            Format::Raw if !options.metadata.is_empty() => {
+                let text = "the raw format has no place for it; the formats larder and go-micro have";
+                return Err(Error::new(Status::UNSUPPORTED, "metadata", text));
+            }
+            Format::Raw => value.to_vec(),
+            Format::GoMicro => go_micro::encode(key, &contents(Some(Cow::Borrowed(key))))?,
+            Format::Larder => envelope::encode(&contents(None)),
+        };
+        Ok(Draft { body: body.into(), lifespan_ms, expires_unix_ms })
+    }
+
+    /// The message's headers in a bucket; `expected` is the sequence that the key's last message must have.
+    pub fn headers(&self, facts: &Facts, expected: Option<u64>) -> Option<HeaderMap> {
+        if self.lifespan_ms == 0 && expected.is_none() {
+            return None;
+        }
+        let mut headers = HeaderMap::new();
+        if let Some(expected) = expected {
+            headers.insert(protocol::EXPECTED_LAST, HeaderValue::from(expected));
+        }
+        if self.lifespan_ms != 0 {
+            headers.insert(protocol::EXPIRES, HeaderValue::from(self.expires_unix_ms));
+            if facts.allow_msg_ttl {
+                headers.insert(protocol::TTL, HeaderValue::from(self.lifespan_ms.div_ceil(1000)));
+            }
+        }
+        Some(headers)
+    }
+}
+
+/// Whether there is a record in a message: not a mark, and not expired.
+pub(super) fn is_live(facts: &Facts, stored: &Stored) -> bool {
+    stored.marks.mark == Mark::None && !clock::has_passed(deadline(facts, stored))
+}
+
+/// When a message's record expires, as [`clock::now_ms`] counts, as far as its headers and the bucket tell.
+pub(super) fn deadline(facts: &Facts, stored: &Stored) -> u64 {
+    let after = |lifespan_ms: u64| match lifespan_ms {
+        0 => 0,
+        _ if stored.time_unix_ms == 0 => 0,
+        lifespan_ms => stored.time_unix_ms.saturating_add(lifespan_ms),
+    };
+    let ttl_ms = if facts.allow_msg_ttl { stored.marks.ttl_ms } else { 0 };
+    // A record with a lifespan of its own outlives the bucket's limit no more than one without.
+    let ends = [stored.marks.expires_unix_ms, after(ttl_ms), after(facts.max_age_ms)];
+    let first = ends.into_iter().filter(|end| *end != 0).min();
+    first.map_or(clock::NEVER, clock::deadline_of_unix)
+}
+
+/// The record of a message; `None` for a mark, and when it has expired.
+///
+/// # Errors
+///
+/// `CORRUPT` that names the key when the body is not of the format.
+pub(super) fn record(format: Format, facts: &Facts, key: &[u8], stored: &Stored) -> Result<Option<Record>> {
+    if !is_live(facts, stored) {
+        return Ok(None);
+    }
+    let mut deadline = deadline(facts, stored);
+    let corrupt = |error: Error| {
+        let text = format!("the record of key \"{}\" cannot be read: {}", key.escape_ascii(), error.message());
+        Error::new(Status::CORRUPT, super::KIND, text)
+    };
+    let contents = match format {
+        Format::Raw => None,
+        Format::GoMicro => Some(go_micro::decode(&stored.body).map_err(corrupt)?),
+        Format::Larder => Some(envelope::decode(&stored.body).map_err(corrupt)?),
+    };
+    let (value, metadata) = match &contents {
+        None => (stored.body.as_ref(), Metadata::default()),
+        Some(contents) => {
+            deadline = deadline.min(clock::deadline_of_unix(contents.expires_unix_ms));
+            (contents.value.as_ref(), contents.metadata.clone())
+        }
+    };
+    if clock::has_passed(deadline) {
+        return Ok(None);
+    }
+    build(key, value, stored.sequence, deadline, &metadata).map(Some)
+}
+
+/// The record of a message without its body.
+///
+/// # Errors
+///
+/// `OUT_OF_MEMORY`, `TOO_LARGE`.
+pub(super) fn bare(key: &[u8], revision: u64, deadline: u64) -> Result<Record> {
+    build(key, b"", revision, deadline, &Metadata::default())
+}
+
+fn build(key: &[u8], value: &[u8], revision: u64, deadline: u64, metadata: &Metadata) -> Result<Record> {
+    Record::new(Parts { table: 0, key, value, revision, deadline, max_idle_ms: 0, metadata })
+}

@@ -1,0 +1,203 @@
+//! Lists, sizes and cursors: one consumer over all keys, never a call for each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::TARGET;
+use super::consumer::{Delivered, Start, Wanted, snapshot};
+use super::entry;
+use super::protocol::Mark;
+use super::store::Table;
+use super::write::SharedTable;
+use crate::error::Result;
+use crate::log::{self, Level};
+use crate::store::event::Cursor;
+use crate::store::options::{ListOptions, Projection};
+use crate::store::record::Record;
+use crate::store::reply::Reply;
+use crate::sync::Mutex;
+
+/// How many records a list reads one by one, beside each other, rather than with the bodies of all.
+const MOST_SINGLE_READS: usize = 1024;
+/// How many reads or writes of one call are under way at once.
+pub(super) const WINDOW: usize = 1024;
+/// How many marks of removals a list passes by without having the old ones removed.
+const TOLERATED_MARKS: usize = 64;
+
+/// A mark that a list came by.
+struct Seen {
+    subject: String,
+    sequence: u64,
+    time_unix_ms: u64,
+}
+
+impl Table {
+    /// The records that pass the filter, sorted by key.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE`, `AUTH`.
+    pub(super) async fn list(self: &Arc<Self>, options: &ListOptions, end: Instant) -> Result<Vec<Record>> {
+        let is_page = (1..=MOST_SINGLE_READS).contains(&options.limit);
+        let reads_singly = options.projection == Projection::Records && is_page;
+        let bodies = options.projection == Projection::Records && !reads_singly;
+        let mut records = self.all(options, bodies, end).await?;
+        let most = if options.limit == 0 { usize::MAX } else { options.limit };
+        records.drain(..options.offset.min(records.len()));
+        records.truncate(most);
+        if reads_singly {
+            let keys = records.iter().map(|record| record.key().to_vec()).collect();
+            records = self.read_many(keys, end).await?.into_iter().flatten().collect();
+        }
+        Ok(records)
+    }
+
+    /// The records under keys, in their order.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE`, `AUTH`, `CORRUPT`, and what [`Keys::nats_key`](super::key::Keys::nats_key) says of a key.
+    pub(super) async fn read_many(
+        self: &Arc<Self>,
+        keys: Vec<Vec<u8>>,
+        end: Instant,
+    ) -> Result<Vec<Option<Record>>> {
+        let mut found = Vec::with_capacity(keys.len());
+        for window in keys.chunks(WINDOW) {
+            let reads = window.iter().map(|key| async {
+                let nats_key = self.keys.nats_key(key)?;
+                self.read(key, &nats_key, end).await
+            });
+            for record in join_all(reads).await {
+                found.push(record?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// All records that pass the filter's prefix and suffix, sorted; without bodies they have no value.
+    async fn all(self: &Arc<Self>, options: &ListOptions, bodies: bool, end: Instant) -> Result<Vec<Record>> {
+        let Some(facts) = self.facts(end).await? else { return Ok(Vec::new()) };
+        let mut records: BTreeMap<Vec<u8>, Record> = BTreeMap::new();
+        let mut marks = Vec::new();
+        let mut failure = Ok(());
+        let format = self.keys.format();
+        let each = |delivered: Option<Delivered>| {
+            let Some(Delivered { subject, stored, .. }) = delivered else {
+                records.clear();
+                marks.clear();
+                return;
+            };
+            if stored.marks.mark != Mark::None {
+                let (sequence, time_unix_ms) = (stored.sequence, stored.time_unix_ms);
+                marks.push(Seen { subject: subject.to_string(), sequence, time_unix_ms });
+            }
+            let Some(key) = self.keys.decode(&subject).filter(|key| options.matches(key)) else { return };
+            let record = if !entry::is_live(&facts, &stored) {
+                Ok(None)
+            } else if bodies {
+                entry::record(format, &facts, &key, &stored)
+            } else {
+                entry::bare(&key, stored.sequence, entry::deadline(&facts, &stored)).map(Some)
+            };
+            match record {
+                Ok(Some(record)) => drop(records.insert(key, record)),
+                // A newer message of the key came while we read.
+                Ok(None) => drop(records.remove(&key)),
+                Err(error) if error.status() == crate::Status::CORRUPT => {
+                    log::write(Level::Warn, TARGET, || format!("left out of a list: {error}"));
+                }
+                Err(error) => failure = Err(error),
+            }
+        };
+        let wanted = Wanted { filter: self.keys.filter(), start: Start::LastOfEach, headers_only: !bodies };
+        snapshot(&self.engine.connection, &self.bucket, &wanted, end, each).await?;
+        failure?;
+        if facts.is_own && marks.len() > TOLERATED_MARKS {
+            self.sweep(marks);
+        }
+        // What expired while the rest came must not be shown.
+        Ok(records.into_values().filter(|record| !record.is_expired()).collect())
+    }
+
+    /// Has old marks of removals removed, in a task of its own. Newer messages of their keys stay.
+    fn sweep(self: &Arc<Self>, marks: Vec<Seen>) {
+        let table = Arc::clone(self);
+        let age_ms = self.config().marker_age.as_millis() as u64;
+        let before = crate::clock::unix_ms().saturating_sub(age_ms);
+        let old: Vec<Seen> = marks.into_iter().filter(|mark| mark.time_unix_ms < before).take(WINDOW).collect();
+        if old.is_empty() || self.engine.is_sweeping.swap(true, std::sync::atomic::Ordering::AcqRel) {
+            return;
+        }
+        tokio::spawn(async move {
+            let end = table.engine.connection.end();
+            let subject = format!("$JS.API.STREAM.PURGE.{}", table.bucket.stream);
+            for mark in old {
+                // The server purges below the sequence, so a record written since is out of its reach.
+                let request = serde_json::json!({ "filter": mark.subject, "seq": mark.sequence + 1 });
+                if !matches!(table.engine.connection.api(&subject, &request, end).await, Ok(Ok(_))) {
+                    break;
+                }
+            }
+            table.engine.is_sweeping.store(false, std::sync::atomic::Ordering::Release);
+        });
+    }
+
+    /// The keys that pass the filter.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE`, `AUTH`.
+    pub(super) async fn keys_of(self: &Arc<Self>, options: &ListOptions, end: Instant) -> Result<Vec<Vec<u8>>> {
+        let options = ListOptions { projection: Projection::Keys, ..options.clone() };
+        Ok(self.list(&options, end).await?.iter().map(|record| record.key().to_vec()).collect())
+    }
+}
+
+/// Reads the records of keys that were listed when it was opened, page by page.
+pub(super) struct NatsCursor {
+    table: SharedTable,
+    keys: Arc<Vec<Vec<u8>>>,
+    projection: Projection,
+    /// How many keys were given; moved on when a page is whole, so that one that was not taken is read again.
+    done: Arc<Mutex<usize>>,
+}
+
+impl NatsCursor {
+    /// A cursor over keys.
+    pub fn new(table: SharedTable, keys: Vec<Vec<u8>>, projection: Projection) -> NatsCursor {
+        NatsCursor { table, keys: Arc::new(keys), projection, done: Arc::default() }
+    }
+}
+
+impl Cursor for NatsCursor {
+    fn next(&self, most: usize) -> Reply<Vec<Record>> {
+        let (table, keys) = (Arc::clone(&self.table), Arc::clone(&self.keys));
+        let (done, projection) = (Arc::clone(&self.done), self.projection);
+        Reply::pending(async move {
+            let end = table.engine.connection.end();
+            loop {
+                let from = *done.lock();
+                let to = from.saturating_add(most.max(1)).min(keys.len());
+                if from == to {
+                    table.engine.check_open()?;
+                    return Ok(Vec::new());
+                }
+                let found = table.read_many(keys[from..to].to_vec(), end).await?;
+                let mut page: Vec<Record> = found.into_iter().flatten().collect();
+                if projection == Projection::Keys {
+                    let bare = page.iter().map(|record| entry::bare(record.key(), record.revision(), record.deadline()));
+                    page = bare.collect::<Result<_>>()?;
+                }
+                *done.lock() = to;
+                // A page of which every record went away is not the end.
+                if !page.is_empty() {
+                    return Ok(page);
+                }
+            }
+        })
+    }
+}

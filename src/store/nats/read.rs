@@ -1,0 +1,100 @@
+//! Reading one record.
+//!
+//! Any replica may answer a direct get, so that it is fast and may be old for a moment. The bucket's leader is asked
+//! where the bucket allows no direct gets, where `read_your_writes` is set, and where a condition depends on the answer.
+
+use std::sync::Arc;
+
+use async_nats::StatusCode;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::bucket::Facts;
+use super::connection::{Answer, foreign, pause};
+use super::entry;
+use super::protocol::Stored;
+use super::store::Table;
+use crate::error::{Error, Result, Status};
+use crate::store::record::Record;
+
+/// What a replica answered.
+enum Direct {
+    Found(Stored),
+    Nothing,
+    /// Nobody answers: the bucket is gone, has no leader, or allows no direct gets any more.
+    Nobody,
+}
+
+impl Table {
+    /// The record under a key.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE`, `AUTH`, `CORRUPT`.
+    pub(super) async fn read(&self, key: &[u8], nats_key: &str, end: Instant) -> Result<Option<Record>> {
+        let Some(facts) = self.facts(end).await? else { return Ok(None) };
+        let Some((facts, stored)) = self.stored(facts, nats_key, end).await? else { return Ok(None) };
+        entry::record(self.keys.format(), &facts, key, &stored)
+    }
+
+    /// The message under a key, from where the settings say.
+    async fn stored(
+        &self,
+        mut facts: Arc<Facts>,
+        nats_key: &str,
+        end: Instant,
+    ) -> Result<Option<(Arc<Facts>, Stored)>> {
+        let subject = self.keys.direct_get(nats_key);
+        loop {
+            if self.config().read_your_writes || !facts.allow_direct {
+                return Ok(self.leaders(nats_key, end).await?.map(|stored| (facts, stored)));
+            }
+            match self.direct(&subject, end).await? {
+                Direct::Found(stored) => return Ok(Some((facts, stored))),
+                Direct::Nothing => return Ok(None),
+                Direct::Nobody => {
+                    let Some(now) = self.bucket.refresh(&self.engine.connection, end).await? else { return Ok(None) };
+                    facts = now;
+                    if facts.allow_direct && !pause(end).await {
+                        let text = format!("no replica of the bucket {} answers", self.bucket.name);
+                        return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn direct(&self, subject: &async_nats::Subject, end: Instant) -> Result<Direct> {
+        let message = match self.engine.connection.read(subject, &Bytes::new(), end).await? {
+            Answer::NoResponders => return Ok(Direct::Nobody),
+            Answer::Message(message) => message,
+        };
+        match message.status {
+            Some(StatusCode::NOT_FOUND) => Ok(Direct::Nothing),
+            Some(status) if status != StatusCode::OK => {
+                let text = format!("the read was refused: {status} {}", message.description.unwrap_or_default());
+                Err(Error::new(Status::UNAVAILABLE, super::KIND, text))
+            }
+            _ => Stored::of_direct(message).map(Direct::Found).ok_or_else(foreign),
+        }
+    }
+
+    /// The message under a key, from the bucket's leader.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE`, `AUTH`.
+    pub(super) async fn leaders(&self, nats_key: &str, end: Instant) -> Result<Option<Stored>> {
+        let request: Value = json!({ "last_by_subj": self.keys.subject(nats_key).as_str() });
+        let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.bucket.stream);
+        match self.engine.connection.api(&subject, &request, end).await? {
+            Ok(answer) => Stored::of_leader(&answer).map(Some).ok_or_else(foreign),
+            Err(error) if error.is_missing_message() || error.is_missing_stream() => Ok(None),
+            Err(error) => {
+                let text = format!("the read was refused: {} (error {})", error.description, error.number);
+                Err(Error::new(Status::UNAVAILABLE, super::KIND, text))
+            }
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Watches: a feed of the table's messages, turned into events by what was known of each key before.
+//!
+//! The watch remembers the sequence of the last message that it has seen. When its feed breaks, whatever the reason, it
+//! begins a new one behind that message, so that nothing is missed and nothing told twice; what a later message of the
+//! same key had replaced meanwhile is not told, as the bucket no longer has it. Only when the bucket itself is another one
+//! is a `lost` event told, and then what is there now.
+//!
+//! Whether a record is new or written over, a message does not say. So a watch knows the keys: a hash and a revision for
+//! each, and the key itself for those that expire, which it tells of by its own clock where the server leaves no mark.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+use std::hash::BuildHasher;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::TARGET;
+use super::bucket::Facts;
+use super::consumer::{Delivered, Feed, Start, Step, Wanted, snapshot};
+use super::entry;
+use super::protocol::{Mark, Stored};
+use super::queue::Queue;
+use super::store::Table;
+use crate::error::{Result, Status};
+use crate::log::{self, Level};
+use crate::runtime;
+use crate::store::event::{Event, EventKind, Watch};
+use crate::store::options::{WatchOptions, WatchStart};
+use crate::store::reply::Reply;
+use crate::{clock, clock::NEVER};
+
+/// How long one attempt to begin anew may take.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// The pause between two looks for a bucket that is gone.
+const MISSING_DELAY: Duration = Duration::from_millis(500);
+
+/// Begins a watch. When this is done, every later change is told of.
+///
+/// # Errors
+///
+/// `UNAVAILABLE`, `AUTH`, `CLOSED`.
+pub(super) async fn begin(table: Arc<Table>, options: WatchOptions, end: Instant) -> Result<Arc<dyn Watch>> {
+    let connection = &table.engine.connection;
+    table.bucket.bind(connection, end).await?;
+    let queue = Arc::new(Queue::new(options.capacity));
+    table.engine.enlist(&queue)?;
+    let mut watcher = Watcher::new(Arc::clone(&table), options, Arc::clone(&queue));
+    let feed = loop {
+        match watcher.first_feed(end).await {
+            Ok(Some(feed)) => break feed,
+            // The bucket went away while we looked.
+            Ok(None) => drop(table.bucket.bind(connection, end).await?),
+            Err(error) if error.status() == Status::UNAVAILABLE && super::connection::pause(end).await => {}
+            Err(error) => return Err(error),
+        }
+    };
+    let task = runtime::get()?.spawn(async move { watcher.run(feed).await });
+    Ok(Arc::new(NatsWatch { queue, task }))
+}
+
+/// A watch as its reader has it.
+struct NatsWatch {
+    queue: Arc<Queue>,
+    task: AbortHandle,
+}
+
+impl Watch for NatsWatch {
+    fn next(&self, most: usize) -> Reply<Vec<Event>> {
+        if let Some(events) = self.queue.take(most) {
+            return Reply::Ready(Ok(events));
+        }
+        let queue = Arc::clone(&self.queue);
+        Reply::pending(async move { Ok(queue.wait(most).await) })
+    }
+
+    fn close(&self) {
+        self.queue.close();
+        self.task.abort();
+    }
+}
+
+impl Drop for NatsWatch {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy)]
+struct Known {
+    revision: u64,
+    deadline: u64,
+}
+
+/// When a record expires: its deadline, revision and key.
+type Expiry = Reverse<(u64, u64, Box<[u8]>)>;
+
+/// A watch as it works.
+struct Watcher {
+    table: Arc<Table>,
+    options: WatchOptions,
+    queue: Arc<Queue>,
+    facts: Arc<Facts>,
+    hasher: FixedState,
+    known: HashMap<u64, Known>,
+    expiries: BinaryHeap<Expiry>,
+    /// The sequence of the last message that was seen, or that was there before the watch.
+    last: u64,
+    /// Whether what is being told was there when the watch began.
+    is_initial: bool,
+}
+
+impl Watcher {
+    fn new(table: Arc<Table>, options: WatchOptions, queue: Arc<Queue>) -> Watcher {
+        let is_initial = options.start == WatchStart::Existing;
+        Watcher {
+            table,
+            options,
+            queue,
+            facts: Arc::default(),
+            hasher: FixedState::default(),
+            known: HashMap::new(),
+            expiries: BinaryHeap::new(),
+            last: 0,
+            is_initial,
+        }
+    }
+
+    /// The first feed; `None` when there is no bucket.
+    async fn first_feed(&mut self, end: Instant) -> Result<Option<Feed>> {
+        let table = Arc::clone(&self.table);
+        let Some(facts) = table.bucket.refresh(&table.engine.connection, end).await? else { return Ok(None) };
+        self.facts = facts;
+        if self.is_initial {
+            let feed = self.open(Start::LastOfEach, end).await?;
+            if feed.as_ref().is_some_and(|feed| feed.pending == 0) {
+                self.end_initial();
+            }
+            return Ok(feed);
+        }
+        // What is there up to here is known, what follows is told.
+        self.last = self.facts.last_sequence;
+        let wanted = self.wanted(Start::LastOfEach, true);
+        let (last, mut seen) = (self.last, Vec::new());
+        let each = |delivered: Option<Delivered>| match delivered {
+            None => seen.clear(),
+            Some(delivered) if delivered.stored.sequence <= last => seen.push(delivered),
+            Some(_) => {}
+        };
+        if !snapshot(&table.engine.connection, &table.bucket, &wanted, end, each).await? {
+            return Ok(None);
+        }
+        self.known.clear();
+        self.expiries.clear();
+        for Delivered { subject, stored, .. } in seen {
+            if let Some(key) = self.key_of(&subject)
+                && entry::is_live(&self.facts, &stored)
+            {
+                self.learn(&key, stored.sequence, entry::deadline(&self.facts, &stored));
+            }
+        }
+        self.open(Start::From(self.last + 1), end).await
+    }
+
+    fn wanted(&self, start: Start, headers_only: bool) -> Wanted {
+        Wanted { filter: self.table.keys.filter(), start, headers_only }
+    }
+
+    async fn open(&self, start: Start, end: Instant) -> Result<Option<Feed>> {
+        Feed::open(&self.table.engine.connection, &self.table.bucket, &self.wanted(start, false), end).await
+    }
+
+    async fn run(mut self, mut feed: Feed) {
+        let closing = self.table.engine.connection.closing().clone();
+        loop {
+            let next_expiry = self.next_expiry();
+            let step = tokio::select! {
+                biased;
+                () = closing.raised() => return,
+                step = feed.next() => step,
+                () = until(next_expiry) => {
+                    self.expire();
+                    continue;
+                }
+            };
+            match step {
+                Step::Message(delivered) => {
+                    let is_last = delivered.pending == 0;
+                    self.take(delivered).await;
+                    if self.is_initial && is_last {
+                        self.end_initial();
+                    }
+                }
+                Step::Idle if self.is_initial => self.end_initial(),
+                Step::Idle => {}
+                Step::Broken => {
+                    log::write(Level::Debug, TARGET, || format!("a watch resumes after {}", self.last));
+                    // Its consumer is of no more use, and its subscription ends with it.
+                    drop(feed);
+                    let resumed = tokio::select! {
+                        () = closing.raised() => return,
+                        resumed = self.resume() => resumed,
+                    };
+                    feed = resumed;
+                }
+            }
+        }
+    }
+
+    /// A feed that goes on where the last one broke, however long it takes.
+    async fn resume(&mut self) -> Feed {
+        loop {
+            match self.try_resume().await {
+                Ok(Some(feed)) => return feed,
+                // Removed for good, or about to be made anew: whoever writes next does.
+                Ok(None) => self.wait_and_expire(MISSING_DELAY).await,
+                Err(error) => {
+                    log::write(Level::Debug, TARGET, || format!("a watch could not resume yet: {error}"));
+                    self.wait_and_expire(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    /// Records expire while there is no connection too.
+    async fn wait_and_expire(&mut self, delay: Duration) {
+        tokio::time::sleep(delay).await;
+        self.expire();
+    }
+
+    async fn try_resume(&mut self) -> Result<Option<Feed>> {
+        let table = Arc::clone(&self.table);
+        let attempt = || Instant::now() + ATTEMPT;
+        let Some(facts) = table.bucket.refresh(&table.engine.connection, attempt()).await? else { return Ok(None) };
+        let is_another = facts.created != self.facts.created || facts.last_sequence < self.last;
+        self.facts = facts;
+        if !is_another {
+            let feed = self.open(Start::From(self.last + 1), attempt()).await?;
+            if feed.as_ref().is_some_and(|feed| feed.pending == 0) && self.is_initial {
+                self.end_initial();
+            }
+            return Ok(feed);
+        }
+        let Some(feed) = self.open(Start::LastOfEach, attempt()).await? else { return Ok(None) };
+        log::write(Level::Warn, TARGET, || {
+            format!("the bucket {} was made anew; a watch tells that it lost track", table.bucket.name)
+        });
+        self.queue.lose(self.known.len().max(1) as u64);
+        self.known.clear();
+        self.expiries.clear();
+        self.last = 0;
+        Ok(Some(feed))
+    }
+
+    /// The key of a message that the reader wants to know of.
+    fn key_of(&self, subject: &str) -> Option<Vec<u8>> {
+        self.table.keys.decode(subject).filter(|key| key.starts_with(&self.options.prefix))
+    }
+
+    async fn take(&mut self, delivered: Delivered) {
+        let Delivered { subject, stored, .. } = delivered;
+        self.last = self.last.max(stored.sequence);
+        let Some(key) = self.key_of(&subject) else { return };
+        if self.is_initial {
+            // What is there is not dropped for want of room: the server waits for the reader.
+            self.queue.room().await;
+        }
+        self.expire_before(&key, &stored);
+        let kind = match stored.marks.mark {
+            Mark::Removed => EventKind::Removed,
+            Mark::Expired => EventKind::Expired,
+            Mark::None => return self.take_record(&key, &stored),
+        };
+        self.tell_gone(&key, kind);
+    }
+
+    fn take_record(&mut self, key: &[u8], stored: &Stored) {
+        let record = match entry::record(self.table.keys.format(), &self.facts, key, stored) {
+            Ok(Some(record)) => record,
+            // It came late, and has expired already.
+            Ok(None) => return self.tell_gone(key, EventKind::Expired),
+            Err(error) => {
+                log::write(Level::Warn, TARGET, || format!("left out of a watch: {error}"));
+                return;
+            }
+        };
+        let was_known = self.learn(key, stored.sequence, record.deadline()).is_some();
+        let kind = if was_known { EventKind::Updated } else { EventKind::Created };
+        self.queue.push(Event { initial: self.is_initial && !was_known, ..Event::of(kind, record) });
+    }
+
+    /// Tells of a record that is no more; nothing of one that nobody was told of.
+    fn tell_gone(&mut self, key: &[u8], kind: EventKind) {
+        if let Some(known) = self.known.remove(&self.hash(key)) {
+            self.push_gone(key, kind, known);
+        }
+    }
+
+    fn push_gone(&self, key: &[u8], kind: EventKind, known: Known) {
+        match entry::bare(key, known.revision, known.deadline) {
+            Ok(record) => self.queue.push(Event::of(kind, record)),
+            Err(_) => self.queue.lose(1),
+        }
+    }
+
+    fn learn(&mut self, key: &[u8], revision: u64, deadline: u64) -> Option<Known> {
+        if deadline != NEVER {
+            self.expiries.push(Reverse((deadline, revision, key.into())));
+        }
+        self.known.insert(self.hash(key), Known { revision, deadline })
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    fn end_initial(&mut self) {
+        self.is_initial = false;
+        self.queue.push(Event { kind: EventKind::Current, record: None, lost: 0, initial: false });
+    }
+
+    fn next_expiry(&self) -> Option<Duration> {
+        let Reverse((deadline, ..)) = self.expiries.peek()?;
+        Some(Duration::from_millis(deadline.saturating_sub(clock::now_ms())))
+    }
+
+    /// Tells of the records whose time has come.
+    fn expire(&mut self) {
+        while let Some(Reverse((deadline, ..))) = self.expiries.peek()
+            && clock::has_passed(*deadline)
+        {
+            let Some(Reverse((_, revision, key))) = self.expiries.pop() else { return };
+            let hash = self.hash(&key);
+            // A later write of the key has a time of its own.
+            if let Some(known) = self.known.get(&hash).copied().filter(|known| known.revision == revision) {
+                self.known.remove(&hash);
+                self.push_gone(&key, EventKind::Expired, known);
+            }
+        }
+    }
+
+    /// Tells that a record had expired before the message came that its key has now.
+    fn expire_before(&mut self, key: &[u8], stored: &Stored) {
+        if stored.marks.mark == Mark::Expired {
+            return;
+        }
+        if let Some(known) = self.known.get(&self.hash(key)).filter(|known| clock::has_passed(known.deadline)).copied() {
+            self.known.remove(&self.hash(key));
+            self.push_gone(key, EventKind::Expired, known);
+        }
+    }
+}
+
+/// Ends after `delay`; never without one.
+async fn until(delay: Option<Duration>) {
+    match delay {
+        Some(delay) => tokio::time::sleep(delay).await,
+        None => std::future::pending().await,
+    }
+}
