@@ -26,6 +26,8 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .args(globals())
         .subcommands(records())
+        .subcommands(super::transfer::arguments::commands())
+        .subcommand(super::doctor::arguments::command())
         .subcommands(others())
 }
 

@@ -10,9 +10,10 @@ use serde_json::json;
 use super::Failure;
 use super::exit::Exit;
 use super::output::{Output, from_hex};
-use super::source;
+use super::transfer::endpoint::Endpoint;
+use super::{dump, load, migrate, source};
 use crate::boundary::wait::wait;
-use crate::config::duration;
+use crate::config::{Config, duration};
 use crate::config::settings::unknown;
 use crate::error::{Error, Result, Status};
 use crate::larder::Larder;
@@ -26,13 +27,24 @@ type Done = std::result::Result<Exit, Failure>;
 
 /// How many records a list reads at once.
 const PAGE: usize = 1024;
+/// The subcommands that work on one store.
+const COMMANDS: [&str; 10] = ["get", "put", "del", "ls", "watch", "stat", "ping", "dump", "load", "migrate"];
 
 /// An opened larder and the store of it that the arguments name.
 pub struct Session {
     store: Arc<dyn Store>,
     larder: Larder,
+    config: Config,
+    place: Place,
     timeout: Option<Duration>,
     hex: bool,
+}
+
+/// Which store the arguments name.
+struct Place {
+    name: String,
+    database: Option<String>,
+    table: Option<String>,
 }
 
 impl Session {
@@ -40,11 +52,35 @@ impl Session {
     pub fn open(matches: &ArgMatches) -> Result<Session> {
         let timeout = time(matches, "timeout")?.filter(|timeout| !timeout.is_zero());
         let (config, _) = source::find(matches)?;
-        let larder = Larder::from_config(config)?;
-        let name = store_name(matches, &larder)?;
-        let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
-        let store = larder.store_at(&name, text("database"), text("table"))?;
-        Ok(Session { store, larder, timeout, hex: matches.get_flag("hex") })
+        let larder = Larder::from_config(config.clone())?;
+        let text = |name: &str| matches.get_one::<String>(name).cloned();
+        let name = store_name(text("store"), &larder)?;
+        let place = Place { name, database: text("database"), table: text("table") };
+        let store = larder.store_at(&place.name, place.database.as_deref(), place.table.as_deref())?;
+        Ok(Session { store, larder, config, place, timeout, hex: matches.get_flag("hex") })
+    }
+
+    /// The store as one end of a transfer.
+    pub fn endpoint(&self) -> Result<Endpoint> {
+        self.endpoint_at(&self.place.name, self.place.database.as_deref(), self.place.table.as_deref())
+    }
+
+    /// A store of the same configuration as one end of a transfer.
+    pub fn endpoint_at(&self, name: &str, database: Option<&str>, table: Option<&str>) -> Result<Endpoint> {
+        let store = self.larder.store_at(name, database, table)?;
+        // The larder was made of this configuration, so that it has each store of it.
+        let section = self.config.stores.get(name).ok_or_else(|| Error::argument("--store", "there is none"))?;
+        Ok(Endpoint::new(store, section, database, table, self.timeout))
+    }
+
+    /// The name of the store that the arguments name.
+    pub fn store_name(&self) -> &str {
+        &self.place.name
+    }
+
+    /// How long one answer may take.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// Runs a subcommand.
@@ -58,9 +94,12 @@ impl Session {
             "watch" => self.watch(given, output),
             "stat" => self.stat(output),
             "ping" => self.ping(output),
+            "dump" => dump::run(self, given, output),
+            "load" => load::run(self, given, output),
+            "migrate" => migrate::run(self, given, output),
             other => Err(Error::argument(
                 "command",
-                unknown(other, ["get", "put", "del", "ls", "watch", "stat", "ping"], "commands"),
+                unknown(other, COMMANDS, "commands"),
             )
             .into()),
         }
@@ -178,7 +217,8 @@ impl Session {
         Ok(Exit::Done)
     }
 
-    fn bytes(&self, given: &ArgMatches, name: &'static str) -> Result<Vec<u8>> {
+    /// The bytes of a key, prefix or suffix as it was given.
+    pub fn bytes(&self, given: &ArgMatches, name: &'static str) -> Result<Vec<u8>> {
         let text = given.get_one::<String>(name).map_or("", String::as_str);
         self.decode(text, name)
     }
@@ -197,9 +237,10 @@ impl Drop for Session {
     }
 }
 
-fn store_name(matches: &ArgMatches, larder: &Larder) -> Result<String> {
-    if let Some(name) = matches.get_one::<String>("store") {
-        return Ok(name.clone());
+/// The store that was asked for, or the only one.
+pub fn store_name(given: Option<String>, larder: &Larder) -> Result<String> {
+    if let Some(name) = given {
+        return Ok(name);
     }
     let names: Vec<&str> = larder.names().collect();
     match names.as_slice() {
@@ -257,7 +298,8 @@ fn durability(given: &ArgMatches) -> Result<Durability> {
     }
 }
 
-fn time(given: &ArgMatches, name: &'static str) -> Result<Option<Duration>> {
+/// A duration among the arguments.
+pub fn time(given: &ArgMatches, name: &'static str) -> Result<Option<Duration>> {
     let Some(text) = given.get_one::<String>(name) else { return Ok(None) };
     let parsed = duration::parse(text);
     let expected =

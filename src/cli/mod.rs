@@ -5,10 +5,16 @@
 
 mod arguments;
 mod commands;
+mod doctor;
+mod dump;
 pub mod exit;
+mod load;
+mod migrate;
+mod node;
 mod output;
 mod script;
 mod source;
+mod transfer;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -50,6 +56,12 @@ fn run(
 ) -> Result<Exit, Failure> {
     if name == "config" {
         return source::check(matches, given, output);
+    }
+    if name == "doctor" {
+        return doctor::run(matches, given, output);
+    }
+    if name == "load" && given.get_flag("verify") {
+        return load::verify(given, output);
     }
     let session = Session::open(matches)?;
     if name == "run" {

@@ -21,6 +21,11 @@ impl<'a> Output<'a> {
         Output { to, json, hex: false }
     }
 
+    /// Whether results are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The bytes' way out, for what is no result.
     pub fn raw(&mut self) -> &mut dyn Write {
         self.to

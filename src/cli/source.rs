@@ -31,7 +31,8 @@ pub fn find(matches: &ArgMatches) -> Result<(Config, String)> {
     Err(Error::config("config", text))
 }
 
-fn read(given: &str) -> Result<Config> {
+/// The configuration that a text is or names.
+pub fn read(given: &str) -> Result<Config> {
     if given.contains("://") || given.contains('\n') || given.trim_start().starts_with('{') {
         return Config::parse(given);
     }

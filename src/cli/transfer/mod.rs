@@ -1,0 +1,27 @@
+//! Records on their way from one store to another, or between a store and a file: the engine of `dump`, `load` and
+//! `migrate`.
+//!
+//! A [`plan`] is the keys of a source by ascending revision; a [`source`] reads their records page by page, so that
+//! memory holds all keys and the values of one page. A [`sink`] writes pages in their order, whatever fails on the way:
+//! it goes back to the first record that is not known to be written and goes on from there. What was done is kept in a
+//! [`state`] file or a [`journal`], from which an interrupted transfer goes on.
+
+pub mod arguments;
+pub mod endpoint;
+pub mod journal;
+pub mod keeps;
+pub mod patience;
+pub mod plan;
+pub mod progress;
+pub mod sink;
+pub mod source;
+pub mod state;
+pub mod tally;
+pub mod verify;
+
+/// A key as messages show it: escaped, and not longer than a line takes.
+pub fn show_key(key: &[u8]) -> String {
+    const MOST: usize = 120;
+    let shown = key[..key.len().min(MOST)].escape_ascii();
+    if key.len() > MOST { format!("\"{shown}…\" ({} bytes)", key.len()) } else { format!("\"{shown}\"") }
+}
