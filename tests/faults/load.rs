@@ -17,6 +17,8 @@ use super::ledger::{Ledger, Tally};
 const WRITERS: usize = 16;
 /// How many keys a writer has.
 const KEYS: u64 = 20;
+/// How long the servers have to agree on what there is, after the fault.
+const SETTLED: Duration = Duration::from_secs(15);
 /// How long a call may take.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -76,16 +78,25 @@ impl Load {
         // Writes that are still on the way to a server that hung come now or never.
         std::thread::sleep(Duration::from_millis(300));
         let ledger = self.ledger.lock().expect("no panic");
-        let keys = ledger.keys();
-        let borrowed: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
-        let found = patient(|| larder::wait(reader.get_many(&borrowed), Some(LIMIT)));
-        let found: BTreeMap<String, u64> = keys
-            .iter()
-            .zip(found)
-            .filter_map(|(key, record)| Some((key.clone(), number_of(record?.value()))))
-            .collect();
-        ledger.tally(&found, could_go_on)
+        let end = Instant::now() + SETTLED;
+        let mut unsettled = 0;
+        loop {
+            let tally = ledger.tally(&read_all(reader, &ledger.keys()), could_go_on);
+            if tally.lost == 0 || Instant::now() > end {
+                return Tally { stale: tally.stale + unsettled, ..tally };
+            }
+            // A server that led until a moment ago may still answer as if it did. What is lost stays lost.
+            unsettled = tally.lost;
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
+}
+
+fn read_all(reader: &Arc<dyn Store>, keys: &[String]) -> BTreeMap<String, u64> {
+    let borrowed: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
+    let found = patient(|| larder::wait(reader.get_many(&borrowed), Some(LIMIT)));
+    let present = keys.iter().zip(found).filter_map(|(key, record)| Some((key.clone(), number_of(record?.value()))));
+    present.collect()
 }
 
 struct Writer {
