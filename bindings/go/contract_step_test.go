@@ -147,7 +147,7 @@ func (c *contractCase) do(operation string, step, expect object) (answered, erro
 }
 
 func (c *contractCase) openStore(step object) (answered, error) {
-	options, err := storeOptions(object{"database": step["database"], "table": step["table"]})
+	options, err := c.storeOptions(object{"database": step["database"], "table": step["table"]})
 	if err != nil {
 		return answered{}, err
 	}

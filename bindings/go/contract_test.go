@@ -23,6 +23,7 @@ type object = map[string]any
 type contractCase struct {
 	ctx      context.Context
 	way      way
+	names    contractNames
 	larder   *Larder
 	handles  map[string]*Store
 	revision map[string]uint64
@@ -48,8 +49,9 @@ func TestEveryStoreTypeHoldsTheContract(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no contract in %s: %v; set LARDER_CONTRACT to its directory", contractDirectory(), err)
 	}
+	servers := contractServers(t)
 	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) { runContract(t, file) })
+		t.Run(filepath.Base(file), func(t *testing.T) { runContract(t, file, servers) })
 	}
 }
 
@@ -60,7 +62,7 @@ func contractDirectory() string {
 	return filepath.Join("..", "..", "tests", "contract")
 }
 
-func runContract(t *testing.T, path string) {
+func runContract(t *testing.T, path string, servers object) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -78,19 +80,24 @@ func runContract(t *testing.T, path string) {
 	for _, item := range file["cases"].([]any) {
 		described := item.(object)
 		must(t, knownFields(described, "name", "types", "settings", "handles", "steps"))
-		for _, kind := range described["types"].([]any) {
+		for _, named := range described["types"].([]any) {
+			kind, has, err := findKind(named.(string), servers)
+			must(t, err)
+			if !has {
+				continue
+			}
 			for _, way := range []way{byRecords, byValues} {
-				name := fmt.Sprintf("%s/%s/%s", described["name"], kind, way)
+				name := fmt.Sprintf("%s/%s/%s", described["name"], kind.name, way)
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					runCase(t, described, kind.(string), way)
+					runCase(t, described, kind, way)
 				})
 			}
 		}
 	}
 }
 
-func runCase(t *testing.T, described object, kind string, way way) {
+func runCase(t *testing.T, described object, kind contractKind, way way) {
 	running, err := openCase(described, kind, way)
 	if err != nil {
 		t.Fatal(err)
@@ -105,13 +112,9 @@ func runCase(t *testing.T, described object, kind string, way way) {
 	}
 }
 
-func openCase(described object, kind string, way way) (*contractCase, error) {
-	store := object{"type": kind}
-	if settings, has := described["settings"].(object); has {
-		for name, value := range settings {
-			store[name] = value
-		}
-	}
+func openCase(described object, kind contractKind, way way) (*contractCase, error) {
+	settings, _ := described["settings"].(object)
+	store, contractNames := kind.section(settings)
 	config, err := json.Marshal(object{"stores": object{DefaultStore: store}})
 	if err != nil {
 		return nil, err
@@ -121,7 +124,7 @@ func openCase(described object, kind string, way way) (*contractCase, error) {
 		return nil, err
 	}
 	running := &contractCase{
-		ctx: context.Background(), way: way, larder: larder,
+		ctx: context.Background(), way: way, names: contractNames, larder: larder,
 		handles: map[string]*Store{}, revision: map[string]uint64{},
 		cursors: map[string]*openedCursor{}, watches: map[string]*openedWatch{},
 	}
@@ -132,7 +135,7 @@ func openCase(described object, kind string, way way) (*contractCase, error) {
 		}
 	}
 	for name, names := range handles {
-		options, err := storeOptions(names.(object))
+		options, err := running.storeOptions(names.(object))
 		if err != nil {
 			return nil, err
 		}
@@ -287,23 +290,24 @@ func metadataOf(value any) (Metadata, error) {
 	return metadata, nil
 }
 
-func storeOptions(names object) (*StoreOptions, error) {
+func (c *contractCase) storeOptions(names object) (*StoreOptions, error) {
 	if err := knownFields(names, "database", "table"); err != nil {
 		return nil, err
 	}
-	text := func(value any) (*string, error) {
+	text := func(field string) (*string, error) {
+		value := names[field]
 		if value == nil {
 			return nil, nil
 		}
 		bytes, err := bytesOf(value)
-		name := string(bytes)
+		name := c.names.name(field, string(bytes))
 		return &name, err
 	}
-	database, err := text(names["database"])
+	database, err := text("database")
 	if err != nil {
 		return nil, err
 	}
-	table, err := text(names["table"])
+	table, err := text("table")
 	return &StoreOptions{Database: database, Table: table}, err
 }
 

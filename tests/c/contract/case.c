@@ -31,10 +31,8 @@ bool only_fields(case_t *state, const cJSON *object, const char *const *known) {
 static int32_t open_names(const case_t *state, const char *name, const cJSON *names, larder_store_t **store,
                           larder_error_t **error) {
   bytes_t database, table;
-  const cJSON *named_database = cJSON_GetObjectItemCaseSensitive(names, "database");
-  const cJSON *named_table = cJSON_GetObjectItemCaseSensitive(names, "table");
-  optional_bytes(named_database, &database);
-  optional_bytes(named_table, &table);
+  name_of(state, names, "database", &database);
+  name_of(state, names, "table", &table);
   larder_store_options_t options = {.struct_size = sizeof options,
                                     .database = database.data,
                                     .database_length = database.length,
@@ -55,14 +53,12 @@ static bool add_handle(case_t *state, const char *name, const cJSON *names) {
   return true;
 }
 
-static bool open_case(case_t *state, const cJSON *test, const char *type) {
+static bool open_case(case_t *state, const cJSON *test) {
   static const char *const known[] = {"name", "types", "settings", "handles", "steps", NULL};
   if (!only_fields(state, test, known)) return false;
-  const cJSON *settings = cJSON_GetObjectItemCaseSensitive(test, "settings");
-  cJSON *store = settings ? cJSON_Duplicate(settings, 1) : cJSON_CreateObject(), *stores = cJSON_CreateObject();
-  cJSON *document = cJSON_CreateObject();
-  cJSON_AddStringToObject(store, "type", type);
-  cJSON_AddItemToObject(stores, "default", store);
+  cJSON *stores = cJSON_CreateObject(), *document = cJSON_CreateObject();
+  choose_prefix(state);
+  cJSON_AddItemToObject(stores, "default", section_of(state, test));
   cJSON_AddItemToObject(document, "stores", stores);
   char *config = cJSON_PrintUnformatted(document);
   larder_error_t *error = NULL;
@@ -135,9 +131,9 @@ static bool run_step(case_t *state, const cJSON *step) {
   return done;
 }
 
-bool run_case(const cJSON *test, const char *type, way_t way, char *fault) {
-  case_t state = {.way = way};
-  bool done = open_case(&state, test, type);
+bool run_case(const cJSON *test, const kind_t *kind, way_t way, char *fault) {
+  case_t state = {.way = way, .kind = kind};
+  bool done = open_case(&state, test);
   const cJSON *step;
   int index = 0;
   cJSON_ArrayForEach(step, cJSON_GetObjectItemCaseSensitive(test, "steps")) {

@@ -23,6 +23,12 @@ typedef struct {
 /* The two ways to call: each operation's own function, or a request to a queue. */
 typedef enum { BY_CALL, BY_REQUEST } way_t;
 
+/* A type of a case: its settings, and which name of a store, if any, keeps a run apart from others. */
+typedef struct {
+  const char *name, *prefixed;
+  const cJSON *settings;
+} kind_t;
+
 /* What any operation can answer; what it does not, stays empty. */
 typedef struct {
   int32_t status;
@@ -60,6 +66,8 @@ typedef struct {
 /* What a case has open. */
 typedef struct {
   way_t way;
+  const kind_t *kind;
+  char prefix[24];
   larder_t *larder;
   larder_queue_t *queue;
   uint64_t next_id;
@@ -79,8 +87,15 @@ bool same_bytes(const cJSON *expected, const uint8_t *data, size_t length);
 const char *text_of(const cJSON *object, const char *field);
 int64_t number_of(const cJSON *object, const char *field, int64_t otherwise);
 
+/* kind.c: types, and names that no other run on the same servers has. */
+cJSON *read_document(const char *path);
+bool find_kind(const char *name, const cJSON *servers, kind_t *kind);
+void choose_prefix(case_t *state);
+bool name_of(const case_t *state, const cJSON *names, const char *field, bytes_t *name);
+cJSON *section_of(const case_t *state, const cJSON *test);
+
 /* case.c */
-bool run_case(const cJSON *test, const char *type, way_t way, char *fault);
+bool run_case(const cJSON *test, const kind_t *kind, way_t way, char *fault);
 bool failed(case_t *state, const char *format, ...) __attribute__((format(printf, 2, 3)));
 named_t *find(named_t *list, size_t count, const char *name);
 bool only_fields(case_t *state, const cJSON *object, const char *const *known);

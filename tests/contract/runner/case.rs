@@ -11,10 +11,12 @@ use larder::{Larder, Status};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Saved, events, kind_name};
+use super::kind::{Kind, Names};
 use super::{bytes, known};
 
 pub struct State {
     pub larder: Larder,
+    names: Names,
     pub handles: BTreeMap<String, Arc<dyn Store>>,
     pub closed: Vec<String>,
     pub saved: Saved,
@@ -32,20 +34,18 @@ pub struct Reader {
 const PATIENCE_MS: u64 = 20_000;
 
 impl State {
-    pub fn open(case: &Value, kind: &str) -> Result<State, String> {
-        let mut store = json!({"type": kind});
-        for (key, value) in case["settings"].as_object().into_iter().flatten() {
-            store[key] = value.clone();
-        }
-        let config = json!({"stores": {"default": store}}).to_string();
+    pub fn open(case: &Value, kind: &Kind) -> Result<State, String> {
+        let names = kind.names();
+        let config = json!({"stores": {"default": kind.section(case, &names)?}}).to_string();
         let larder = Larder::open(&config).map_err(|error| format!("{config}: {error}"))?;
         let mut handles = BTreeMap::from([("main".to_owned(), larder.store("default").map_err(|e| e.to_string())?)]);
-        for (name, names) in case["handles"].as_object().into_iter().flatten() {
-            known(names, &["database", "table"])?;
-            handles.insert(name.clone(), named(&larder, "default", names)?.map_err(|error| error.to_string())?);
+        for (name, fields) in case["handles"].as_object().into_iter().flatten() {
+            known(fields, &["database", "table"])?;
+            let opened = open_names(&larder, "default", &names, fields)?;
+            handles.insert(name.clone(), opened.map_err(|error| error.to_string())?);
         }
         let (closed, saved, cursors, watches) = Default::default();
-        Ok(State { larder, handles, closed, saved, cursors, watches })
+        Ok(State { larder, names, handles, closed, saved, cursors, watches })
     }
 
     /// The store of a handle. Rust has no handles that close: a step that closes one is remembered here.
@@ -60,7 +60,8 @@ impl State {
 
     pub fn open_store(&self, step: &Value) -> Result<Answer, String> {
         known(step, &["op", "expect", "name", "database", "table"])?;
-        let opened = named(&self.larder, step["name"].as_str().ok_or("no name")?, step)?;
+        let name = step["name"].as_str().ok_or("no name")?;
+        let opened = open_names(&self.larder, name, &self.names, step)?;
         Ok(opened.map_or_else(|error| Answer::error(&error), |_| Answer::of(Status::OK)))
     }
 
@@ -159,9 +160,11 @@ impl Reader {
     }
 }
 
-fn named(larder: &Larder, name: &str, names: &Value) -> Result<larder::Result<Arc<dyn Store>>, String> {
-    let text = |field: &str| (!names[field].is_null()).then(|| bytes::text(&names[field])).transpose();
-    Ok(larder.store_at(name, text("database")?.as_deref(), text("table")?.as_deref()))
+type Opened = larder::Result<Arc<dyn Store>>;
+
+fn open_names(larder: &Larder, name: &str, names: &Names, fields: &Value) -> Result<Opened, String> {
+    let (database, table) = (names.name("database", &fields["database"])?, names.name("table", &fields["table"])?);
+    Ok(larder.store_at(name, database.as_deref(), table.as_deref()))
 }
 
 pub fn list_options(step: &Value, projection: Projection) -> Result<ListOptions, String> {

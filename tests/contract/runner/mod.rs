@@ -3,8 +3,10 @@
 mod answer;
 mod bytes;
 mod case;
+pub mod kind;
 mod step;
 
+use kind::Kind;
 use serde_json::Value;
 
 /// Runs one case on one store type.
@@ -12,7 +14,7 @@ use serde_json::Value;
 /// # Errors
 ///
 /// What was wrong, and in which step.
-pub fn run(case: &Value, kind: &str) -> Result<(), String> {
+pub fn run(case: &Value, kind: &Kind) -> Result<(), String> {
     known(case, &["name", "types", "settings", "handles", "steps"])?;
     let mut state = case::State::open(case, kind)?;
     for (index, step) in case["steps"].as_array().ok_or("no steps")?.iter().enumerate() {

@@ -19,6 +19,7 @@ import io.larder.Reading;
 import io.larder.Store;
 import io.larder.Watch;
 import io.larder.WatchOptions;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -32,6 +33,8 @@ final class Runner implements AutoCloseable {
   private static final long LONG_WAIT_MS = 20_000;
 
   private final Way way;
+  private final Kind kind;
+  private final String prefix;
   private final Larder larder;
 
   /** Whether values are read by their own methods too, which a case that counts reads does not allow. */
@@ -43,13 +46,13 @@ final class Runner implements AutoCloseable {
   private final Map<String, Watch<byte[], byte[]>> watches = new HashMap<>();
   private final Map<String, Long> saved = new HashMap<>();
 
-  Runner(Way way, String type, JsonNode example) {
+  Runner(Way way, Kind kind, JsonNode example) {
     this.way = way;
+    this.kind = kind;
+    this.prefix = kind.newPrefix();
     this.readsTwice = !example.get("steps").toString().contains("\"op\":\"statistics\"");
-    ObjectNode section = new ObjectMapper().createObjectNode().put("type", type);
-    example.path("settings").properties().forEach(field -> section.set(field.getKey(), field.getValue()));
     ObjectNode document = new ObjectMapper().createObjectNode();
-    document.putObject("stores").set("default", section);
+    document.putObject("stores").set("default", kind.section(example, prefix));
     this.larder = Larder.open(document.toString());
     stores.put("main", larder.store());
     example.path("handles").properties().forEach(field -> {
@@ -328,7 +331,12 @@ final class Runner implements AutoCloseable {
         () -> watch.nextAsync(most).orTimeout(left.toMillis() + 1, java.util.concurrent.TimeUnit.MILLISECONDS));
   }
 
-  private static String text(JsonNode object, String field) {
-    return object.has(field) ? object.get(field).textValue() : null;
+  /** A database or table, as it is called on the servers. */
+  private String text(JsonNode object, String field) {
+    if (!object.has(field)) {
+      return null;
+    }
+    String given = new String(Values.bytes(object.get(field)), StandardCharsets.UTF_8);
+    return kind.prefixed().equals(field) ? prefix + given : given;
   }
 }

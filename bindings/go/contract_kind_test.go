@@ -1,0 +1,74 @@
+package larder
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"testing"
+)
+
+// contractKind is a type of a case: in the library, or on servers that the file of LARDER_TEST_STORES names.
+type contractKind struct {
+	name     string
+	settings object
+	prefixed string // "database" or "table": the name that keeps a run apart from others, if any.
+}
+
+// contractNames are how a run's databases and tables are called on servers that other runs use too.
+type contractNames struct {
+	prefixed string
+	prefix   string
+}
+
+// contractServers is how server types are reached, nil when nothing says it.
+func contractServers(t *testing.T) object {
+	path := os.Getenv("LARDER_TEST_STORES")
+	if path == "" {
+		fmt.Println("left out what needs servers: LARDER_TEST_STORES is not set")
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	must(t, err)
+	var servers object
+	must(t, json.Unmarshal(text, &servers))
+	return servers
+}
+
+// findKind says whether the type can be run; it fails for one that nothing knows although servers do run.
+func findKind(name string, servers object) (contractKind, bool, error) {
+	switch name {
+	case "memory", "fault", "noop":
+		return contractKind{name: name, settings: object{"type": name}}, true, nil
+	}
+	if servers == nil {
+		return contractKind{}, false, nil
+	}
+	entry, has := servers[name].(object)
+	if !has {
+		return contractKind{}, false, fmt.Errorf("there is no type %q", name)
+	}
+	return contractKind{name, entry["settings"].(object), entry["prefixed"].(string)}, true, nil
+}
+
+// section is the store's section in the configuration of one run, with the case's settings over the type's.
+func (k contractKind) section(settings object) (object, contractNames) {
+	section := maps.Clone(k.settings)
+	maps.Copy(section, settings)
+	if k.prefixed == "" {
+		return section, contractNames{}
+	}
+	names := contractNames{k.prefixed, fmt.Sprintf("c%012x-", rand.Int64N(1<<48))}
+	given, _ := section[k.prefixed].(string)
+	section[k.prefixed] = names.name(k.prefixed, given)
+	return section, names
+}
+
+// name is how a database or table that the case names is called.
+func (n contractNames) name(field, given string) string {
+	if field == n.prefixed {
+		return n.prefix + given
+	}
+	return given
+}

@@ -1,0 +1,74 @@
+/* Store types: those that are in the library, and those that the file of LARDER_TEST_STORES tells how to reach. */
+#include <sys/random.h>
+
+#include "contract.h"
+
+static const char *const local[] = {"memory", "fault", "noop", NULL};
+
+cJSON *read_document(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (!file) return NULL;
+  fseek(file, 0, SEEK_END);
+  size_t length = (size_t)ftell(file);
+  rewind(file);
+  char *text = malloc(length + 1);
+  size_t count = fread(text, 1, length, file);
+  text[count] = 0;
+  fclose(file);
+  cJSON *document = cJSON_Parse(text);
+  free(text);
+  return document;
+}
+
+/* A type that needs servers is not found when the file does not have it. */
+bool find_kind(const char *name, const cJSON *servers, kind_t *kind) {
+  *kind = (kind_t){.name = name};
+  for (size_t i = 0; local[i]; i++) {
+    if (strcmp(local[i], name) == 0) return true;
+  }
+  const cJSON *entry = cJSON_GetObjectItemCaseSensitive(servers, name);
+  kind->settings = cJSON_GetObjectItemCaseSensitive(entry, "settings");
+  kind->prefixed = entry ? text_of(entry, "prefixed") : NULL;
+  return kind->settings && kind->prefixed;
+}
+
+void choose_prefix(case_t *state) {
+  uint64_t number = 0;
+  if (!state->kind->prefixed) return;
+  if (getrandom(&number, sizeof number, 0) != sizeof number) abort();
+  snprintf(state->prefix, sizeof state->prefix, "c%012llx-", (unsigned long long)(number & 0xffffffffffff));
+}
+
+/* The database or table that a case gives, as it is called on the servers; no data if it gives none. */
+bool name_of(const case_t *state, const cJSON *names, const char *field, bytes_t *name) {
+  const cJSON *given = cJSON_GetObjectItemCaseSensitive(names, field);
+  const char *prefixed = state->kind->prefixed;
+  if (!optional_bytes(given, name)) return false;
+  if (!given || !prefixed || strcmp(prefixed, field) != 0) return true;
+  size_t length = strlen(state->prefix);
+  uint8_t *whole = malloc(length + name->length + 1);
+  memcpy(whole, state->prefix, length);
+  if (name->length) memcpy(whole + length, name->data, name->length);
+  free(name->data);
+  *name = (bytes_t){.data = whole, .length = length + name->length};
+  return true;
+}
+
+/* The section of the store: the type's settings, and the case's over them. */
+cJSON *section_of(const case_t *state, const cJSON *test) {
+  const kind_t *kind = state->kind;
+  cJSON *section = kind->settings ? cJSON_Duplicate(kind->settings, 1) : cJSON_CreateObject();
+  if (!kind->settings) cJSON_AddStringToObject(section, "type", kind->name);
+  const cJSON *setting;
+  cJSON_ArrayForEach(setting, cJSON_GetObjectItemCaseSensitive(test, "settings")) {
+    cJSON_DeleteItemFromObjectCaseSensitive(section, setting->string);
+    cJSON_AddItemToObject(section, setting->string, cJSON_Duplicate(setting, 1));
+  }
+  if (!kind->prefixed) return section;
+  char name[256];
+  const char *given = text_of(section, kind->prefixed);
+  snprintf(name, sizeof name, "%s%s", state->prefix, given ? given : "");
+  cJSON_DeleteItemFromObjectCaseSensitive(section, kind->prefixed);
+  cJSON_AddStringToObject(section, kind->prefixed, name);
+  return section;
+}
