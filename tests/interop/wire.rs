@@ -13,7 +13,7 @@ pub struct NatsWire {
 }
 
 /// A stored message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     pub payload: Vec<u8>,
     /// The header block as it was sent; empty without one.
@@ -23,6 +23,13 @@ pub struct Message {
 impl Message {
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.payload).expect("JSON is text")
+    }
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let start = &self.payload[..self.payload.len().min(300)];
+        write!(f, "{:?} {:?}", self.headers, String::from_utf8_lossy(start))
     }
 }
 
