@@ -1,0 +1,243 @@
+//! The task that moves one connection's bytes.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Interval, MissedTickBehavior};
+
+use super::stream::Stream;
+use super::{Answers, Broken, Reason, Shared};
+use crate::store::redis::wire::{Packed, Parser, Value};
+
+/// How often the connection looks whether the server still speaks.
+const TICK: Duration = Duration::from_millis(250);
+/// Ticks without a byte after which the server is asked for one.
+const QUIET_BEFORE_PING: u32 = 4;
+/// Ticks without a byte after which the connection is given up: 2.5 s at most, with the tick in which it fell silent.
+const QUIET_BEFORE_END: u32 = 9;
+/// How many bytes are gathered before they are written.
+const BATCH: usize = 256 << 10;
+/// How many bytes a read has room for.
+const READ: usize = 64 << 10;
+
+struct InFlight {
+    left: u32,
+    values: Vec<Value>,
+    /// `None` for the driver's own question whether the server is there.
+    answer: Option<oneshot::Sender<Answers>>,
+}
+
+struct Driver {
+    stream: Stream,
+    shared: Arc<Shared>,
+    pushes: Option<mpsc::UnboundedSender<Vec<Value>>>,
+    parser: Parser,
+    outgoing: BytesMut,
+    /// Bytes were given to the stream that it may still keep.
+    unflushed: bool,
+    in_flight: VecDeque<InFlight>,
+    tick: Interval,
+    quiet: u32,
+}
+
+/// Moves bytes until the connection ends, then tells every request that is still open.
+pub(super) async fn drive(stream: Stream, shared: Arc<Shared>, pushes: Option<mpsc::UnboundedSender<Vec<Value>>>) {
+    let mut tick = tokio::time::interval(TICK);
+    // A process that slept must not take its own absence for the server's.
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut driver = Driver {
+        stream,
+        shared,
+        pushes,
+        parser: Parser::default(),
+        outgoing: BytesMut::new(),
+        unflushed: false,
+        in_flight: VecDeque::new(),
+        tick,
+        quiet: 0,
+    };
+    let reason = poll_fn(|context| driver.poll(context)).await;
+    driver.shared.end(&reason);
+    for request in driver.in_flight.drain(..) {
+        if let Some(answer) = request.answer {
+            let _ = answer.send(Err(Broken { sent: true, reason: Arc::clone(&reason) }));
+        }
+    }
+}
+
+impl Driver {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Reason> {
+        self.shared.arrived.register(context.waker());
+        loop {
+            if let Some(reason) = self.take_requests() {
+                return Poll::Ready(reason);
+            }
+            match self.exchange(context) {
+                Err(reason) => return Poll::Ready(reason),
+                Ok(true) => {}
+                Ok(false) => break,
+            }
+        }
+        // After the reading, so that what has come counts.
+        while self.tick.poll_tick(context).is_ready() {
+            if let Err(reason) = self.note_silence() {
+                return Poll::Ready(reason);
+            }
+            if let Err(reason) = self.exchange(context) {
+                return Poll::Ready(reason);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Moves queued requests among the outgoing bytes; says why the connection was ended, if it was.
+    fn take_requests(&mut self) -> Option<Reason> {
+        let mut queue = self.shared.queue.lock();
+        if let Some(reason) = &queue.ended {
+            return Some(Arc::clone(reason));
+        }
+        queue.awake = false;
+        while self.outgoing.len() < BATCH {
+            let Some(request) = queue.waiting.pop_front() else { return None };
+            if !request.phase.send() {
+                continue;
+            }
+            self.outgoing.extend_from_slice(request.packed.bytes());
+            match request.packed.answers() {
+                0 => drop(request.answer.send(Ok(Vec::new()))),
+                left => {
+                    let values = Vec::with_capacity(left as usize);
+                    self.in_flight.push_back(InFlight { left, values, answer: Some(request.answer) });
+                }
+            }
+        }
+        None
+    }
+
+    /// Writes and reads what can be; says whether there may be more to do at once.
+    fn exchange(&mut self, context: &mut Context<'_>) -> Result<bool, Reason> {
+        let wrote = self.write(context)?;
+        let read = self.read(context)?;
+        Ok(wrote || read)
+    }
+
+    fn write(&mut self, context: &mut Context<'_>) -> Result<bool, Reason> {
+        let mut wrote = false;
+        while !self.outgoing.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(context, &self.outgoing) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Ok(0)) => return Err("the server takes no more bytes".into()),
+                Poll::Ready(Ok(count)) => {
+                    let _ = self.outgoing.split_to(count);
+                    // A server that takes what had to wait is there; one that hangs fills its buffers once.
+                    if !self.outgoing.is_empty() {
+                        self.quiet = 0;
+                    }
+                    wrote = true;
+                }
+                Poll::Ready(Err(error)) => return Err(failed(&error)),
+            }
+        }
+        self.unflushed |= wrote;
+        // TLS keeps bytes back until it is flushed.
+        if self.unflushed {
+            match Pin::new(&mut self.stream).poll_flush(context) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(error)) => return Err(failed(&error)),
+                Poll::Pending => return Ok(false),
+            }
+        }
+        // There was no room for all that was queued.
+        Ok(wrote && !self.shared.queue.lock().waiting.is_empty())
+    }
+
+    fn read(&mut self, context: &mut Context<'_>) -> Result<bool, Reason> {
+        let mut has_read = false;
+        loop {
+            let buffer = self.parser.buffer();
+            buffer.reserve(READ);
+            // Polled once and dropped: it keeps nothing between polls.
+            let polled = pin!(self.stream.read_buf(buffer)).poll(context);
+            match polled {
+                Poll::Pending => return Ok(has_read && self.has_queued()),
+                Poll::Ready(Err(error)) => return Err(failed(&error)),
+                Poll::Ready(Ok(0)) => return Err("the server hung up".into()),
+                Poll::Ready(Ok(_)) => {}
+            }
+            has_read = true;
+            self.quiet = 0;
+            while let Some(value) = self.parser.next().map_err(|malformed| Reason::from(malformed.0))? {
+                self.give_out(value)?;
+            }
+        }
+    }
+
+    fn has_queued(&self) -> bool {
+        !self.shared.queue.lock().waiting.is_empty()
+    }
+
+    fn give_out(&mut self, value: Value) -> Result<(), Reason> {
+        let value = match value {
+            Value::Push(values) => {
+                self.push(values);
+                return Ok(());
+            }
+            // Under RESP2 what a subscription says looks like an answer.
+            Value::Array(values) if self.pushes.is_some() && is_message(&values) => {
+                self.push(values);
+                return Ok(());
+            }
+            value => value,
+        };
+        let Some(first) = self.in_flight.front_mut() else {
+            // A server that is full, or that does not speak to us, says so unasked and hangs up.
+            let text = value.as_error().map_or("an answer that nobody asked for", |text| text);
+            return Err(Reason::from(text));
+        };
+        first.values.push(value);
+        first.left -= 1;
+        if first.left == 0
+            && let Some(whole) = self.in_flight.pop_front()
+            && let Some(answer) = whole.answer
+        {
+            let _ = answer.send(Ok(whole.values));
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, values: Vec<Value>) {
+        if let Some(pushes) = &self.pushes {
+            let _ = pushes.send(values);
+        }
+    }
+
+    fn note_silence(&mut self) -> Result<(), Reason> {
+        self.quiet += 1;
+        if self.quiet >= QUIET_BEFORE_END {
+            return Err("the server has not said a byte for 2 s".into());
+        }
+        if self.quiet == QUIET_BEFORE_PING && self.outgoing.is_empty() {
+            let ping = Packed::of(&[b"PING"]);
+            self.outgoing.extend_from_slice(ping.bytes());
+            self.in_flight.push_back(InFlight { left: 1, values: Vec::new(), answer: None });
+        }
+        Ok(())
+    }
+}
+
+fn is_message(values: &[Value]) -> bool {
+    const KINDS: [&[u8]; 3] = [b"message", b"subscribe", b"unsubscribe"];
+    values.len() == 3 && values[0].as_bytes().is_some_and(|kind| KINDS.contains(&kind))
+}
+
+fn failed(error: &io::Error) -> Reason {
+    Reason::from(format!("the connection failed: {error}"))
+}

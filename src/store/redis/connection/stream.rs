@@ -1,0 +1,161 @@
+//! The byte stream to a server: TCP, with TLS where that is set.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    /// A name or a number; an IPv6 number without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Address {
+    /// The address in `host:port`, `[::1]:port`, or a host alone, which has the port `default_port`; `None` for a text
+    /// that is none.
+    pub fn parse(text: &str, default_port: Option<u16>) -> Option<Address> {
+        let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+            let (host, rest) = rest.split_once(']')?;
+            (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
+        } else {
+            match text.split_once(':') {
+                None => (text, None),
+                // Colons without brackets are a number of IPv6.
+                Some((_, port)) if port.contains(':') => (text, None),
+                Some((host, port)) => (host, Some(port)),
+            }
+        };
+        let port = match port {
+            None => default_port?,
+            Some(port) => port.parse().ok().filter(|port| *port != 0)?,
+        };
+        let is_host = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@?#[]".contains(c));
+        is_host.then(|| Address { host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// A connected stream.
+pub enum Stream {
+    /// As it is.
+    Plain(TcpStream),
+    /// Encrypted.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// How the stream is encrypted: the configuration, and the name that the certificate must have unless it is the host's.
+#[derive(Clone)]
+pub struct Tls {
+    /// Certificates and versions.
+    pub client: Arc<ClientConfig>,
+    /// The certificate's name.
+    pub server_name: Option<String>,
+}
+
+/// How long a connection may be idle before the kernel asks whether the other side is there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// Connects; the caller limits the time.
+///
+/// # Errors
+///
+/// What the name resolution, the kernel or the TLS handshake says.
+pub async fn open(address: &Address, tls: Option<&Tls>) -> io::Result<Stream> {
+    let socket = TcpStream::connect((address.host.as_str(), address.port)).await?;
+    socket.set_nodelay(true)?;
+    keep_alive(&socket)?;
+    let Some(tls) = tls else { return Ok(Stream::Plain(socket)) };
+    let name = tls.server_name.as_ref().unwrap_or(&address.host).clone();
+    let name = ServerName::try_from(name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let stream = TlsConnector::from(Arc::clone(&tls.client)).connect(name, socket).await?;
+    Ok(Stream::Tls(Box::new(stream)))
+}
+
+fn keep_alive(socket: &TcpStream) -> io::Result<()> {
+    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+    socket2::SockRef::from(socket).set_tcp_keepalive(&keepalive)
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(socket) => Pin::new(socket).poll_read(context, room),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, room),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(socket) => Pin::new(socket).poll_flush(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(socket) => Pin::new(socket).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_written() {
+        let read = |text| Address::parse(text, Some(6379)).map(|address| address.to_string());
+        for (text, expected) in [
+            ("a:1", Some("a:1")),
+            ("a", Some("a:6379")),
+            ("[::1]:2", Some("[::1]:2")),
+            ("[::1]", Some("[::1]:6379")),
+            ("::1", Some("[::1]:6379")),
+            ("127.0.0.1:26379", Some("127.0.0.1:26379")),
+            ("", None),
+            (":1", None),
+            ("a:0", None),
+            ("a:65536", None),
+            ("a:b", None),
+            ("a b:1", None),
+            ("u:p@a:1", None),
+            ("[::1", None),
+            ("[::1]1", None),
+        ] {
+            assert_eq!(read(text).as_deref(), expected, "{text}");
+        }
+        assert_eq!(Address::parse("a", None), None);
+    }
+}

@@ -1,0 +1,286 @@
+//! Requests on whatever server is the master, until their deadline.
+//!
+//! A read is asked again on the next connection as often as it has to be. A write is asked again only while it is certain
+//! that it was not executed: it was not sent, or the server refused it. One that was sent and got no answer is
+//! `AMBIGUOUS`, at once when the connection ends, at its deadline otherwise.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::deadline;
+use crate::error::{Error, Result, Status};
+use crate::runtime::Signal;
+use crate::store::options::Durability;
+use crate::store::redis::config::{Place, RedisConfig};
+use crate::store::redis::connection::{Ticket, Unanswered};
+use crate::store::redis::master::keeper;
+use crate::store::redis::master::lease::{LONG, Lane, Lease};
+use crate::store::redis::master::refusal::{self, Refusal};
+use crate::store::redis::script;
+use crate::store::redis::sentinel::Monitor;
+use crate::store::redis::wire::{Packed, Value};
+use crate::store::remote::counters::Counters;
+
+/// How long to wait before a server is asked again that cannot answer for the moment.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Whether there is a master to talk to.
+#[derive(Clone)]
+pub enum Line {
+    /// Not now, for this reason if there is one.
+    Down(Option<Error>),
+    /// This one.
+    Up(Arc<Lease>),
+}
+
+/// What the stores of one backend share.
+pub struct Client {
+    /// How it is configured.
+    pub config: RedisConfig,
+    /// What is counted.
+    pub counters: Counters,
+    /// The sentinels, for a store that has some.
+    pub monitor: Option<Arc<Monitor>>,
+    /// Raised at the end.
+    pub closed: Signal,
+    /// The master of this moment.
+    pub line: watch::Sender<Line>,
+    started: AtomicBool,
+}
+
+/// How a write is to be made.
+#[derive(Clone, Copy)]
+pub struct Write {
+    /// How many replicas have to have it.
+    pub durability: Durability,
+    /// Whether an answer means that something was written.
+    pub has_written: fn(&Value) -> bool,
+}
+
+impl Client {
+    /// A client that connects nothing yet.
+    pub fn new(config: RedisConfig) -> Arc<Client> {
+        let closed = Signal::default();
+        let monitor = match &config.place {
+            Place::Server(_) => None,
+            Place::Sentinels(sentinels) => {
+                let (dial, delay) = (config.sentinel.clone(), config.max_reconnect_delay);
+                Some(Monitor::new(sentinels, dial, delay, closed.clone()))
+            }
+        };
+        let line = watch::Sender::new(Line::Down(None));
+        let counters = Counters::default();
+        Arc::new(Client { config, counters, monitor, closed, line, started: AtomicBool::new(false) })
+    }
+
+    /// When the present call has to end.
+    pub fn deadline(&self) -> Instant {
+        deadline::current().unwrap_or_else(|| Instant::now() + self.config.timeout)
+    }
+
+    /// The master, waiting for one until the deadline; inside the runtime.
+    ///
+    /// # Errors
+    ///
+    /// `CLOSED`; `AUTH` and `CONFIG` at once, because waiting mends neither; `UNAVAILABLE` at the deadline.
+    pub async fn lease(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Lease>> {
+        if let Line::Up(lease) = &*self.line.borrow()
+            && !lease.has_ended()
+        {
+            return Ok(Arc::clone(lease));
+        }
+        self.wait_for_lease(deadline).await
+    }
+
+    #[cold]
+    async fn wait_for_lease(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Lease>> {
+        if !self.started.swap(true, Ordering::AcqRel) {
+            keeper::start(self);
+        }
+        let mut changes = self.line.subscribe();
+        let mut why = None;
+        loop {
+            if self.closed.is_raised() {
+                return Err(Error::closed("store"));
+            }
+            match &*changes.borrow_and_update() {
+                Line::Up(lease) if !lease.has_ended() => return Ok(Arc::clone(lease)),
+                Line::Down(Some(error)) if matches!(error.status(), Status::AUTH | Status::CONFIG) => {
+                    return Err(error.clone());
+                }
+                Line::Down(Some(error)) => why = Some(error.clone()),
+                Line::Up(_) | Line::Down(None) => {}
+            }
+            tokio::select! {
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        return Err(Error::closed("store"));
+                    }
+                }
+                () = self.closed.raised() => {}
+                () = tokio::time::sleep_until(deadline) => return Err(unavailable(why)),
+            }
+        }
+    }
+
+    /// The answers to a read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::lease`]; `TIMEOUT` when a server was asked and did not answer in time; what a refusal means.
+    pub async fn read(self: &Arc<Self>, packed: Packed, lane: Lane) -> Result<Vec<Value>> {
+        self.read_until(packed, lane, self.deadline()).await
+    }
+
+    /// As [`Client::read`], with a deadline of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::read`].
+    pub async fn read_until(self: &Arc<Self>, packed: Packed, lane: Lane, deadline: Instant) -> Result<Vec<Value>> {
+        let packed = Arc::new(packed);
+        loop {
+            let lease = self.lease(deadline).await?;
+            match lease.connection(lane).send(Arc::clone(&packed)).wait(deadline).await {
+                Ok(values) => match refusal::find(&values) {
+                    None => return Ok(values),
+                    Some(refusal) => self.heed(refusal, &lease, deadline).await?,
+                },
+                Err(Unanswered::Broken(broken)) => lease.retire(&broken.reason),
+                Err(Unanswered::Late { sent: true }) => return Err(late(&lease)),
+                Err(Unanswered::Late { sent: false }) => return Err(unavailable(None)),
+            }
+        }
+    }
+
+    /// The answer to one command that writes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::lease`]; `AMBIGUOUS` when it cannot be known whether it was executed, or whether as many replicas
+    /// have it as it wants; what a refusal means.
+    pub async fn write(self: &Arc<Self>, packed: Packed, how: Write) -> Result<Value> {
+        let deadline = self.deadline();
+        let packed = Arc::new(packed);
+        loop {
+            let lease = self.lease(deadline).await?;
+            let ticket = match self.submit(&lease, &packed, how, deadline).await? {
+                Some(ticket) => ticket,
+                None => continue,
+            };
+            match ticket.wait(deadline).await {
+                Ok(mut values) => match refusal::find(&values) {
+                    None => return Ok(values.pop().unwrap_or(Value::Nil)),
+                    Some(refusal) => self.heed(refusal, &lease, deadline).await?,
+                },
+                Err(Unanswered::Broken(broken)) if broken.sent => {
+                    lease.retire(&broken.reason);
+                    let text =
+                        format!("{}: {}; the write may have happened, read to see", lease.address, broken.reason);
+                    return Err(Error::new(Status::AMBIGUOUS, "redis", text));
+                }
+                Err(Unanswered::Broken(broken)) => lease.retire(&broken.reason),
+                Err(Unanswered::Late { sent: true }) => return Err(unconfirmed(&lease, how.durability)),
+                Err(Unanswered::Late { sent: false }) => return Err(unavailable(None)),
+            }
+        }
+    }
+
+    /// Sends a write; `None` when the server has to be looked for again.
+    async fn submit(
+        self: &Arc<Self>,
+        lease: &Arc<Lease>,
+        packed: &Arc<Packed>,
+        how: Write,
+        deadline: Instant,
+    ) -> Result<Option<Ticket>> {
+        if how.durability == Durability::None {
+            let lane = if packed.bytes().len() > LONG { Lane::Long } else { Lane::Quick };
+            return Ok(Some(lease.connection(lane).send(Arc::clone(packed))));
+        }
+        let made = lease.committer(&self.config.server, self.monitor.as_ref());
+        match tokio::time::timeout_at(deadline, made).await {
+            Ok(Ok(committer)) => Ok(Some(committer.send(Arc::clone(packed), how.durability, how.has_written))),
+            Ok(Err(error)) if error.status() == Status::UNAVAILABLE => {
+                lease.retire(error.message());
+                Ok(None)
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(unavailable(None)),
+        }
+    }
+
+    /// Does what a refusal asks for; an error ends the call.
+    async fn heed(&self, refusal: Refusal, lease: &Arc<Lease>, deadline: Instant) -> Result<()> {
+        match refusal {
+            Refusal::Final(error) => Err(error),
+            Refusal::LoggedOut(error) => {
+                lease.retire(error.message());
+                Err(error)
+            }
+            Refusal::Demoted => {
+                lease.retire("the server is no master any more");
+                pause(deadline, "the server is a replica and takes no writes").await
+            }
+            Refusal::Later(text) => pause(deadline, &text).await,
+            Refusal::NoScript => {
+                // Without its scripts the server cannot be asked; whatever comes of it, the next attempt shows it.
+                let _ = lease.connection(Lane::Long).call(script::load(), deadline).await;
+                pause(deadline, "it does not keep its scripts").await
+            }
+        }
+    }
+
+    /// Waits a little before a server is asked again that refused for `why`.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE` when the deadline is nearer.
+    pub async fn pause(&self, deadline: Instant, why: &str) -> Result<()> {
+        pause(deadline, why).await
+    }
+
+    /// Ends it: whoever waits is told `CLOSED`.
+    pub fn close(&self) {
+        self.closed.raise();
+        if let Line::Up(lease) = self.line.send_replace(Line::Down(Some(Error::closed("store")))) {
+            lease.retire("the store was closed");
+        }
+    }
+}
+
+/// Waits a little before a server is asked again that refused for `why`; `UNAVAILABLE` when the deadline is nearer.
+async fn pause(deadline: Instant, why: &str) -> Result<()> {
+    let end = Instant::now() + PAUSE;
+    if end >= deadline {
+        tokio::time::sleep_until(deadline).await;
+        return Err(Error::new(Status::UNAVAILABLE, "redis", format!("the server refuses until now: {why}")));
+    }
+    tokio::time::sleep_until(end).await;
+    Ok(())
+}
+
+fn unavailable(why: Option<Error>) -> Error {
+    match why {
+        Some(error) => Error::new(Status::UNAVAILABLE, error.origin().to_owned(), error.message().to_owned()),
+        None => Error::new(Status::UNAVAILABLE, "redis", "no server could be asked before the deadline"),
+    }
+}
+
+fn late(lease: &Lease) -> Error {
+    Error::new(Status::TIMEOUT, "redis", format!("{} did not answer before the deadline", lease.address))
+}
+
+fn unconfirmed(lease: &Lease, durability: Durability) -> Error {
+    let what = match durability {
+        Durability::None | Durability::Default => "did not confirm the write".to_owned(),
+        Durability::Replicas(count) => format!("did not confirm that {count} replicas have the write"),
+        Durability::All => "did not confirm that every replica has the write".to_owned(),
+    };
+    let text = format!("{} {what} before the deadline; it may have happened, read to see", lease.address);
+    Error::new(Status::AMBIGUOUS, "redis", text)
+}

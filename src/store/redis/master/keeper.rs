@@ -1,0 +1,182 @@
+//! The task that keeps a lease on the master: finds it, connects, looks at its role, and leaves it when it must.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::error::{Error, Result, Status};
+use crate::log::{self, Level};
+use crate::store::redis::config::{FIRST_RECONNECT_DELAY, Place};
+use crate::store::redis::connection::{Address, Connection, Reason, Unanswered};
+use crate::store::redis::master::client::{Client, Line};
+use crate::store::redis::master::durable::{Role, read_role};
+use crate::store::redis::master::lease::{Lane, Lease};
+use crate::store::redis::master::refusal::{self, Refusal};
+use crate::store::redis::script;
+use crate::store::redis::wire::{Packed, Value};
+use crate::store::remote::backoff::Backoff;
+
+/// How often the master is asked for its role: so long at most is a demoted one trusted that no sentinel speaks of.
+const ROLE_INTERVAL: Duration = Duration::from_secs(1);
+/// A lease that ended sooner than this counts as a failure to connect.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// Starts the task; inside the runtime.
+pub fn start(client: &Arc<Client>) {
+    if let Some(monitor) = &client.monitor {
+        monitor.start();
+    }
+    let client = Arc::clone(client);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = keep(&client) => {}
+            () = client.closed.raised() => {}
+        }
+        client.close();
+    });
+}
+
+async fn keep(client: &Arc<Client>) {
+    let mut backoff = Backoff::new(FIRST_RECONNECT_DELAY, client.config.max_reconnect_delay);
+    let mut was_up = true;
+    loop {
+        let begun = Instant::now();
+        match establish(client).await {
+            Ok(lease) => {
+                log::write(Level::Info, "store.redis", || format!("the master is {}", lease.address));
+                was_up = true;
+                client.line.send_replace(Line::Up(Arc::clone(&lease)));
+                let reason = hold(client, &lease).await;
+                lease.retire(&reason);
+                log::write(Level::Warn, "store.redis", || format!("{} was left: {reason}", lease.address));
+                let text = format!("{}: {reason}", lease.address);
+                let why = Error::new(Status::UNAVAILABLE, "redis", text);
+                client.line.send_replace(Line::Down(Some(why)));
+                if begun.elapsed() >= SHORT {
+                    backoff.reset();
+                    continue;
+                }
+            }
+            Err(error) => {
+                if std::mem::take(&mut was_up) {
+                    log::write(Level::Warn, "store.redis", || error.to_string());
+                }
+                client.line.send_replace(Line::Down(Some(error)));
+            }
+        }
+        rest(client, backoff.next_delay()).await;
+    }
+}
+
+/// Waits before the next attempt; less when a sentinel says something new.
+async fn rest(client: &Client, delay: Duration) {
+    let Some(monitor) = &client.monitor else { return tokio::time::sleep(delay).await };
+    let mut changes = monitor.changes();
+    let before = monitor.decided();
+    let end = Instant::now() + delay;
+    // Never at once: sentinels speak every second, and a server that refuses would be asked without a pause.
+    tokio::time::sleep(delay.min(FIRST_RECONNECT_DELAY)).await;
+    while monitor.decided() == before {
+        if !matches!(tokio::time::timeout_at(end, changes.changed()).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+async fn establish(client: &Arc<Client>) -> Result<Arc<Lease>> {
+    let config = &client.config;
+    let deadline = Instant::now() + config.server.limit;
+    let address = match (&config.place, &client.monitor) {
+        (Place::Server(address), _) => address.clone(),
+        (Place::Sentinels(_), Some(monitor)) => monitor.master(deadline).await?,
+        (Place::Sentinels(_), None) => return Err(Error::new(Status::INTERNAL, "redis", "there is no monitor")),
+    };
+    let first = config.server.connect(&address, None).await?;
+    let mut connections = vec![first.connection];
+    let checked = check(client, &address, &connections[0]).await;
+    if checked.is_ok() {
+        for _ in 1..config.connections {
+            match config.server.connect(&address, None).await {
+                Ok(further) => connections.push(further.connection),
+                // The server may have no room for more; one is enough to work.
+                Err(error) => {
+                    log::write(Level::Warn, "store.redis", || format!("{error}; going on with fewer connections"));
+                    break;
+                }
+            }
+        }
+    }
+    let lease = Lease::new(address, first.version, first.protocol, connections);
+    checked.map(|()| Arc::new(lease))
+}
+
+/// Sees that the server is a master, and loads the scripts.
+async fn check(client: &Client, address: &Address, connection: &Connection) -> Result<()> {
+    let unavailable = |text: String| Error::new(Status::UNAVAILABLE, "redis", format!("{address}: {text}"));
+    let mut packed = Packed::of(&[b"ROLE"]);
+    packed.append(&script::load());
+    let answers = match connection.call(packed, Instant::now() + client.config.server.limit).await {
+        Ok(answers) => answers,
+        Err(Unanswered::Broken(broken)) => return Err(unavailable(broken.reason.to_string())),
+        Err(Unanswered::Late { .. }) => return Err(unavailable("it does not say its role".to_owned())),
+    };
+    let role = answers.first().unwrap_or(&Value::Nil);
+    if let Some(Refusal::LoggedOut(error)) = refusal::find(std::slice::from_ref(role)) {
+        return Err(error);
+    }
+    if let Some(Role::Replica) = read_role(role) {
+        let advice = match client.monitor {
+            Some(_) => "it is a replica, although the sentinels name it; a failover may be under way",
+            None => "it is a replica; name the master, or use the type redis-sentinel",
+        };
+        return Err(unavailable(advice.to_owned()));
+    }
+    match refusal::find(&answers) {
+        None => Ok(()),
+        Some(Refusal::Later(text)) => Err(unavailable(text)),
+        Some(Refusal::Final(error) | Refusal::LoggedOut(error)) => {
+            // A user without the right to scripts can still read.
+            log::write(Level::Warn, "store.redis", || format!("{address}: {}", error.message()));
+            Ok(())
+        }
+        Some(Refusal::Demoted | Refusal::NoScript) => Err(unavailable("it is no master".to_owned())),
+    }
+}
+
+/// Returns when the master must be left, with the reason.
+async fn hold(client: &Client, lease: &Arc<Lease>) -> Reason {
+    tokio::select! {
+        reason = lease.wait_for_end() => reason,
+        reason = watch_sentinels(client, lease) => reason,
+        reason = watch_role(lease) => reason,
+    }
+}
+
+async fn watch_sentinels(client: &Client, lease: &Lease) -> Reason {
+    let Some(monitor) = &client.monitor else { return std::future::pending().await };
+    let mut changes = monitor.changes();
+    loop {
+        if let Some(master) = monitor.decided().filter(|master| *master != lease.address) {
+            return format!("the sentinels name {master} as the master").into();
+        }
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+async fn watch_role(lease: &Lease) -> Reason {
+    let mut tick = tokio::time::interval_at(Instant::now() + ROLE_INTERVAL, ROLE_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        // A server that says nothing the connection itself notices.
+        let answers = lease.connection(Lane::Quick).call(Packed::of(&[b"ROLE"]), Instant::now() + ROLE_INTERVAL).await;
+        if let Ok(answers) = answers
+            && let Some(Role::Replica) = answers.first().and_then(read_role)
+        {
+            return "it is a replica now".into();
+        }
+    }
+}

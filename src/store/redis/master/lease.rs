@@ -1,0 +1,106 @@
+//! The master of this moment, and the connections to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::OnceCell;
+
+use crate::error::Result;
+use crate::store::redis::connection::handshake::Dial;
+use crate::store::redis::connection::{Address, Connection, Reason};
+use crate::store::redis::master::durable::Committer;
+use crate::store::redis::sentinel::Monitor;
+
+/// Which of the connections a request takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// For what is answered at once: one connection, so that a system call carries as many requests as there are.
+    Quick,
+    /// For what is long: it must not keep the others waiting.
+    Long,
+}
+
+/// Requests and values over this many bytes are long.
+pub const LONG: usize = 64 << 10;
+
+/// Connections to one master. It ends as a whole: when one of its connections fails, when the server turns out to be no
+/// master, or when the sentinels name another one.
+pub struct Lease {
+    /// Where the master is.
+    pub address: Address,
+    /// The server's version, where it says it.
+    pub version: String,
+    /// Of the protocol.
+    pub protocol: u8,
+    connections: Vec<Connection>,
+    turn: AtomicUsize,
+    committer: OnceCell<Committer>,
+}
+
+impl Lease {
+    /// A lease on connections to `address`; at least one.
+    pub fn new(address: Address, version: String, protocol: u8, connections: Vec<Connection>) -> Lease {
+        Lease { address, version, protocol, connections, turn: AtomicUsize::new(0), committer: OnceCell::new() }
+    }
+
+    /// A connection for a request.
+    pub fn connection(&self, lane: Lane) -> &Connection {
+        let others = self.connections.len() - 1;
+        if lane == Lane::Quick || others == 0 {
+            return &self.connections[0];
+        }
+        &self.connections[1 + self.turn.fetch_add(1, Ordering::Relaxed) % others]
+    }
+
+    /// The connection for durable writes, made when it is first asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dial::connect`].
+    pub async fn committer(self: &Arc<Self>, dial: &Dial, monitor: Option<&Arc<Monitor>>) -> Result<&Committer> {
+        let made = self.committer.get_or_try_init(async || {
+            let dialed = dial.connect(&self.address, None).await?;
+            Ok(Committer::start(Arc::downgrade(self), self.address.clone(), dialed.connection, monitor.cloned()))
+        });
+        made.await
+    }
+
+    /// Leaves the server: requests that were sent are told so, and no more are.
+    pub fn retire(&self, reason: &str) {
+        for connection in &self.connections {
+            connection.end(reason);
+        }
+        if let Some(committer) = self.committer.get() {
+            committer.end(reason);
+        }
+    }
+
+    /// Whether the server was left, or left us.
+    pub fn has_ended(&self) -> bool {
+        self.connections.iter().any(Connection::has_ended)
+    }
+
+    /// Returns when it has ended, with the reason.
+    pub async fn wait_for_end(&self) -> Reason {
+        let ends: Vec<_> = self.connections.iter().map(|connection| Box::pin(connection.wait_for_end())).collect();
+        first(ends).await
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.retire("it is not used any more");
+    }
+}
+
+/// The first answer of several futures.
+async fn first<T, F: Future<Output = T> + Unpin>(mut futures: Vec<F>) -> T {
+    std::future::poll_fn(|context| {
+        let ready = futures.iter_mut().find_map(|future| match std::pin::Pin::new(future).poll(context) {
+            std::task::Poll::Ready(answer) => Some(answer),
+            std::task::Poll::Pending => None,
+        });
+        ready.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+    })
+    .await
+}

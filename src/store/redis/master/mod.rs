@@ -1,0 +1,7 @@
+//! The master of this moment: finding it, keeping connections to it, asking it, and knowing what came of a write.
+
+pub mod client;
+pub mod durable;
+pub mod keeper;
+pub mod lease;
+pub mod refusal;

@@ -1,0 +1,261 @@
+//! Reads: single records, many, and all that pass a filter.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::error::{Error, Result, Status};
+use crate::store::options::{ListOptions, Projection};
+use crate::store::record::Record;
+use crate::store::redis::connection::Unanswered;
+use crate::store::redis::master::client::Client;
+use crate::store::redis::master::lease::Lane;
+use crate::store::redis::master::refusal::{self, Refusal};
+use crate::store::redis::records::layout::{HEADER, Layout, escape_glob};
+use crate::store::redis::wire::{Packed, Value};
+
+/// How many keys one request asks for.
+pub const CHUNK: usize = 500;
+/// How many keys the server looks at for one page of a scan.
+const SCAN_COUNT: &[u8] = b"1000";
+
+/// The commands that read one record.
+pub fn get(layout: &Layout, key: &[u8]) -> Packed {
+    let mut packed = Packed::with_room(2 * (key.len() + layout.prefix.len()));
+    packed.begin(2);
+    packed.word(b"GET");
+    packed.word_of(&[&layout.prefix, key]);
+    if !layout.has_envelopes() {
+        packed.begin(2);
+        packed.word(b"PTTL");
+        packed.word_of(&[&layout.prefix, key]);
+    }
+    packed
+}
+
+/// The record in the answers to [`get`].
+///
+/// # Errors
+///
+/// `CORRUPT`.
+pub fn record(layout: &Layout, key: &[u8], answers: &[Value]) -> Result<Option<Record>> {
+    let Some(stored) = answers.first().and_then(Value::as_bytes) else { return Ok(None) };
+    let left_ms = answers.get(1).and_then(Value::as_integer).unwrap_or(-1);
+    layout.record(key, stored, left_ms, Projection::Records)
+}
+
+/// The records under full keys of the server, in their order.
+///
+/// # Errors
+///
+/// As [`Client::read`]; `CORRUPT`.
+pub async fn records<K: AsRef<[u8]>>(
+    client: &Arc<Client>,
+    layout: &Layout,
+    full: &[K],
+    projection: Projection,
+    deadline: Instant,
+) -> Result<Vec<Option<Record>>> {
+    let mut found = Vec::with_capacity(full.len());
+    for chunk in full.chunks(CHUNK) {
+        let lane = if full.len() > 64 { Lane::Long } else { Lane::Quick };
+        let answers = client.read_until(ask(layout, chunk, projection), lane, deadline).await?;
+        for (place, key) in chunk.iter().enumerate() {
+            let key = layout.key_of(key.as_ref()).unwrap_or_default();
+            found.push(answered(layout, key, &answers, place, projection)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The commands that read records under full keys.
+pub fn ask<K: AsRef<[u8]>>(layout: &Layout, full: &[K], projection: Projection) -> Packed {
+    let mut packed = Packed::default();
+    if layout.has_envelopes() && projection == Projection::Keys {
+        let last = (HEADER - 1).to_string();
+        for key in full {
+            packed.push(&[b"GETRANGE", key.as_ref(), b"0", last.as_bytes()]);
+        }
+        return packed;
+    }
+    packed.begin(1 + full.len());
+    packed.word(b"MGET");
+    for key in full {
+        packed.word(key.as_ref());
+    }
+    if !layout.has_envelopes() {
+        for key in full {
+            packed.push(&[b"PTTL", key.as_ref()]);
+        }
+    }
+    packed
+}
+
+/// The record at a place in the answers to [`ask`].
+///
+/// # Errors
+///
+/// `CORRUPT`.
+pub fn answered(
+    layout: &Layout,
+    key: &[u8],
+    answers: &[Value],
+    place: usize,
+    projection: Projection,
+) -> Result<Option<Record>> {
+    if layout.has_envelopes() && projection == Projection::Keys {
+        return match answers.get(place).and_then(Value::as_bytes) {
+            None | Some([]) => Ok(None),
+            Some(header) => layout.record_of_header(key, header),
+        };
+    }
+    let values = answers.first().and_then(Value::as_array).unwrap_or_default();
+    let Some(stored) = values.get(place).and_then(Value::as_bytes) else { return Ok(None) };
+    let left_ms =
+        if layout.has_envelopes() { -1 } else { answers.get(1 + place).and_then(Value::as_integer).unwrap_or(-2) };
+    layout.record(key, stored, left_ms, projection)
+}
+
+/// The full keys of a layout that pass prefix and suffix, sorted, each once.
+///
+/// # Errors
+///
+/// As [`Client::read`].
+pub async fn keys(
+    client: &Arc<Client>,
+    layout: &Layout,
+    options: &ListOptions,
+    deadline: Instant,
+) -> Result<Vec<Bytes>> {
+    let mut found = Vec::new();
+    let take = |page: Vec<Bytes>| {
+        let passes = |full: &Bytes| layout.key_of(full).is_some_and(|key| options.matches(key));
+        found.extend(page.into_iter().filter(passes));
+        std::future::ready(Ok(()))
+    };
+    scan(client, &pattern(layout, options), deadline, take).await?;
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// The glob of a filter. A key may be shorter than prefix and suffix together, so that only one of them is in it.
+pub fn pattern(layout: &Layout, options: &ListOptions) -> Vec<u8> {
+    let mut pattern = escape_glob(&layout.prefix);
+    pattern.extend(escape_glob(&options.prefix));
+    pattern.push(b'*');
+    if options.prefix.is_empty() {
+        pattern.extend(escape_glob(&options.suffix));
+    }
+    pattern
+}
+
+/// Gives every key that matches a glob to `take`, page by page; some may come more than once, also because the scan
+/// begins anew on another server: a place in one server's keys means nothing to the next.
+///
+/// # Errors
+///
+/// As [`Client::read`], and what `take` answers.
+pub async fn scan<F: Future<Output = Result<()>>>(
+    client: &Arc<Client>,
+    pattern: &[u8],
+    deadline: Instant,
+    mut take: impl FnMut(Vec<Bytes>) -> F,
+) -> Result<()> {
+    'anew: loop {
+        let lease = client.lease(deadline).await?;
+        let mut place = Bytes::from_static(b"0");
+        loop {
+            let packed = Packed::of(&[b"SCAN", &place, b"MATCH", pattern, b"COUNT", SCAN_COUNT]);
+            let answers = match lease.connection(Lane::Long).call(packed, deadline).await {
+                Ok(answers) => answers,
+                Err(Unanswered::Broken(broken)) => {
+                    lease.retire(&broken.reason);
+                    continue 'anew;
+                }
+                Err(Unanswered::Late { .. }) => {
+                    let text = "the keys were not read before the deadline; allow more time, or narrow the prefix";
+                    return Err(Error::new(Status::TIMEOUT, "redis", text));
+                }
+            };
+            match refusal::find(&answers) {
+                None => {}
+                Some(Refusal::Final(error) | Refusal::LoggedOut(error)) => return Err(error),
+                Some(_) => {
+                    client.pause(deadline, "it cannot be read for the moment").await?;
+                    continue 'anew;
+                }
+            }
+            let Some([Value::Bulk(next), Value::Array(page)]) = answers.first().and_then(Value::as_array) else {
+                return Err(Error::new(Status::INTERNAL, "redis", "a scan was answered by something else"));
+            };
+            let page = page.iter().filter_map(|key| if let Value::Bulk(key) = key { Some(key.clone()) } else { None });
+            take(page.collect()).await?;
+            if next.as_ref() == b"0" {
+                return Ok(());
+            }
+            place = next.clone();
+        }
+    }
+}
+
+/// Keys that were found, and how far they have been read.
+pub struct Pages {
+    keys: Vec<Bytes>,
+    projection: Projection,
+    next: usize,
+    limit: usize,
+}
+
+impl Pages {
+    /// Pages over the keys that a filter leaves.
+    pub fn new(keys: Vec<Bytes>, options: &ListOptions) -> Pages {
+        let limit = if options.limit == 0 { usize::MAX } else { options.limit };
+        Pages { next: options.offset.min(keys.len()), keys, projection: options.projection, limit }
+    }
+
+    /// The next records, at most `most`; a failure leaves the place as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`records`].
+    pub async fn read(
+        &mut self,
+        client: &Arc<Client>,
+        layout: &Layout,
+        most: usize,
+        deadline: Instant,
+    ) -> Result<Vec<Record>> {
+        let most = most.min(self.limit);
+        let mut page = Vec::new();
+        let mut next = self.next;
+        while page.len() < most && next < self.keys.len() {
+            let end = self.keys.len().min(next + (most - page.len()).min(CHUNK));
+            let found = records(client, layout, &self.keys[next..end], self.projection, deadline).await?;
+            page.extend(found.into_iter().flatten());
+            next = end;
+        }
+        self.next = next;
+        self.limit -= page.len();
+        Ok(page)
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+    use crate::store::format::Format;
+
+    #[test]
+    fn a_glob_holds_the_prefix_or_else_the_suffix() {
+        let layout = Layout::new(Format::Raw, "", "t*");
+        let of = |prefix: &[u8], suffix: &[u8]| {
+            let options = ListOptions { prefix: prefix.to_vec(), suffix: suffix.to_vec(), ..ListOptions::default() };
+            String::from_utf8(pattern(&layout, &options)).expect("text")
+        };
+        assert_eq!(of(b"", b""), "t\\**");
+        assert_eq!(of(b"a", b"b"), "t\\*a*");
+        assert_eq!(of(b"", b"[b"), "t\\**\\[b");
+    }
+}

@@ -1,0 +1,165 @@
+//! The scripts that the server runs for Larder: what has to be decided and done at once.
+//!
+//! The revision of the `larder` format is `max(the previous one + 1, the server's time in microseconds)`, written into
+//! the envelope's place for it. A number of Lua is a double, which is exact to 2^53; microseconds since 1970 are below
+//! until the year 2255. In the other formats there is no place for a revision, and the content's fingerprint stands for it.
+
+use std::sync::LazyLock;
+
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+
+use crate::store::redis::wire::Packed;
+
+/// A script, and the name that the server knows it by.
+pub struct Script {
+    /// Its text.
+    pub text: &'static str,
+    /// Its SHA-1, in hexadecimal digits.
+    pub name: String,
+}
+
+/// All scripts.
+pub struct Scripts {
+    /// `key; head, tail, milliseconds or 0`: writes an envelope; answers the revision.
+    pub put: Script,
+    /// `key; head, tail, milliseconds or 0, revision or 0 for none`: as `put`, when the record has that revision. Answers
+    /// the revision; or, not written, the one that is there with its sign turned, 0 for none.
+    pub put_if: Script,
+    /// `key; revision or 0 for any`: removes an envelope; answers as `put_if`.
+    pub remove: Script,
+    /// `key; milliseconds or 0; expiry, eight bytes`: gives an envelope a new lifespan; answers whether it was there.
+    pub touch: Script,
+    /// `key; milliseconds or 0`: gives a bare value a new lifespan; answers whether it was there.
+    pub touch_bare: Script,
+    /// `key; value, milliseconds or 0, fingerprint or - for none`: writes a bare value when the one that is there has
+    /// this fingerprint. Answers `done`, `none`, or the fingerprint that is there.
+    pub put_bare_if: Script,
+    /// `key; fingerprint or empty for any`: removes a bare value; answers the fingerprint, behind a `!` where it is
+    /// another one, or `none`.
+    pub remove_bare: Script,
+}
+
+/// The scripts.
+pub static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
+    put: script(
+        "local t=redis.call('TIME') local r=t[1]*1000000+t[2] \
+         local o=redis.call('GETRANGE',KEYS[1],8,15) \
+         if #o==8 then local p=struct.unpack('<I8',o)+1 if p>r then r=p end end \
+         local v=ARGV[1]..struct.pack('<I8',r)..ARGV[2] \
+         if ARGV[3]=='0' then redis.call('SET',KEYS[1],v) else redis.call('SET',KEYS[1],v,'PX',ARGV[3]) end \
+         return r",
+    ),
+    put_if: script(
+        "local o=redis.call('GETRANGE',KEYS[1],8,15) local p=0 \
+         if #o==8 then p=struct.unpack('<I8',o) \
+         elseif redis.call('EXISTS',KEYS[1])==1 then return redis.error_reply('WRONGTYPE not an envelope') end \
+         if p~=tonumber(ARGV[4]) then return -p end \
+         local t=redis.call('TIME') local r=t[1]*1000000+t[2] if p>=r then r=p+1 end \
+         local v=ARGV[1]..struct.pack('<I8',r)..ARGV[2] \
+         if ARGV[3]=='0' then redis.call('SET',KEYS[1],v) else redis.call('SET',KEYS[1],v,'PX',ARGV[3]) end \
+         return r",
+    ),
+    remove: script(
+        "local o=redis.call('GETRANGE',KEYS[1],8,15) local e=tonumber(ARGV[1]) \
+         if #o<8 then \
+         if redis.call('EXISTS',KEYS[1])==0 then return 0 end \
+         return redis.error_reply('WRONGTYPE not an envelope') end \
+         local p=struct.unpack('<I8',o) \
+         if e~=0 and e~=p then return -p end \
+         redis.call('DEL',KEYS[1]) return p",
+    ),
+    touch: script(
+        "if redis.call('STRLEN',KEYS[1])<40 then return 0 end \
+         redis.call('SETRANGE',KEYS[1],24,ARGV[2]) \
+         if ARGV[1]=='0' then redis.call('PERSIST',KEYS[1]) else redis.call('PEXPIRE',KEYS[1],ARGV[1]) end \
+         return 1",
+    ),
+    touch_bare: script(
+        "if redis.call('EXISTS',KEYS[1])==0 then return 0 end \
+         if ARGV[1]=='0' then redis.call('PERSIST',KEYS[1]) else redis.call('PEXPIRE',KEYS[1],ARGV[1]) end \
+         return 1",
+    ),
+    put_bare_if: script(
+        "local v=redis.call('GET',KEYS[1]) \
+         if v then local h=string.sub(redis.sha1hex(v),1,15) if h~=ARGV[3] then return h end \
+         elseif ARGV[3]~='-' then return 'none' end \
+         if ARGV[2]=='0' then redis.call('SET',KEYS[1],ARGV[1]) \
+         else redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2]) end \
+         return 'done'",
+    ),
+    remove_bare: script(
+        "local v=redis.call('GET',KEYS[1]) \
+         if not v then return 'none' end \
+         local h=string.sub(redis.sha1hex(v),1,15) \
+         if ARGV[1]~='' and ARGV[1]~=h then return '!'..h end \
+         redis.call('DEL',KEYS[1]) return h",
+    ),
+});
+
+fn script(text: &'static str) -> Script {
+    Script { text, name: hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref()) }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Script {
+    /// The beginning of the command that runs it on one key with so many arguments, which have to follow.
+    pub fn begin(&self, packed: &mut Packed, prefix: &[u8], key: &[u8], arguments: usize) {
+        packed.begin(4 + arguments);
+        packed.word(b"EVALSHA");
+        packed.word(self.name.as_bytes());
+        packed.word(b"1");
+        packed.word_of(&[prefix, key]);
+    }
+}
+
+/// The commands that load every script.
+pub fn load() -> Packed {
+    let all = &*SCRIPTS;
+    let mut packed = Packed::default();
+    for script in [&all.put, &all.put_if, &all.remove, &all.touch, &all.touch_bare, &all.put_bare_if, &all.remove_bare]
+    {
+        packed.push(&[b"SCRIPT", b"LOAD", script.text.as_bytes()]);
+    }
+    packed
+}
+
+/// How many hexadecimal digits of a SHA-1 are a fingerprint: 60 bits, which every language's integers hold.
+pub const FINGERPRINT_DIGITS: usize = 15;
+
+/// The fingerprint of a bare value, which stands for its revision; never 0.
+pub fn fingerprint(value: &[u8]) -> u64 {
+    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, value);
+    let first = hash.as_ref().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    (first >> 4).max(1)
+}
+
+/// A fingerprint as the scripts write it.
+pub fn fingerprint_digits(fingerprint: u64) -> String {
+    format!("{fingerprint:015x}")
+}
+
+/// The fingerprint in the scripts' digits.
+pub fn parse_fingerprint(digits: &str) -> Option<u64> {
+    (digits.len() == FINGERPRINT_DIGITS)
+        .then(|| u64::from_str_radix(digits, 16).ok())
+        .flatten()
+        .map(|found| found.max(1))
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_the_beginning_of_the_sha1() {
+        // sha1("abc") = a9993e364706816aba3e25717850c26c9cd0d89d
+        assert_eq!(fingerprint(b"abc"), 0xa99_93e3_6470_6816);
+        assert_eq!(fingerprint_digits(fingerprint(b"abc")), "a9993e364706816");
+        assert_eq!(parse_fingerprint("a9993e364706816"), Some(fingerprint(b"abc")));
+        assert_eq!((parse_fingerprint("none"), parse_fingerprint("000000000000000")), (None, Some(1)));
+        assert_eq!(SCRIPTS.put.name.len(), 40);
+    }
+}

@@ -1,0 +1,141 @@
+//! The task that listens to one sentinel.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::{Monitor, view};
+use crate::error::{Error, Result, Status};
+use crate::log::{self, Level};
+use crate::store::redis::config::FIRST_RECONNECT_DELAY;
+use crate::store::redis::connection::handshake::{is_auth, plain};
+use crate::store::redis::connection::{Address, Connection, Unanswered};
+use crate::store::redis::wire::{Packed, Value};
+use crate::store::remote::backoff::Backoff;
+
+/// How often a sentinel is asked although it announces nothing.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long its answer may take.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is asked for the other sentinels: each so many times that it is asked.
+const ASKED_FOR_OTHERS: u32 = 10;
+
+/// What a sentinel announces that may change the answer. `+promoted-slave` comes before `+switch-master`: from there
+/// on the failover is not taken back.
+const CHANNELS: [&[u8]; 9] = [
+    b"+switch-master",
+    b"+promoted-slave",
+    b"+odown",
+    b"-odown",
+    b"+reset-master",
+    b"+sdown",
+    b"-sdown",
+    b"+slave",
+    b"+sentinel",
+];
+
+/// Listens to a sentinel for ever: connects again whenever the connection ends.
+pub(super) async fn follow(monitor: &std::sync::Arc<Monitor>, address: &Address) {
+    let mut backoff = Backoff::new(FIRST_RECONNECT_DELAY, monitor.max_delay);
+    let mut was_heard = true;
+    loop {
+        let begun = Instant::now();
+        let error = match session(monitor, address).await {
+            Ok(never) => match never {},
+            Err(error) => error,
+        };
+        if begun.elapsed() > PATIENCE {
+            backoff.reset();
+            was_heard = true;
+        }
+        if std::mem::take(&mut was_heard) {
+            log::write(Level::Warn, "store.redis", || error.to_string());
+        }
+        monitor.saw(address, Err(error));
+        tokio::time::sleep(backoff.next_delay()).await;
+    }
+}
+
+enum Never {}
+
+async fn session(monitor: &std::sync::Arc<Monitor>, address: &Address) -> Result<Never> {
+    let (sender, mut pushes) = mpsc::unbounded_channel();
+    let heard = monitor.dial.connect(address, Some(sender)).await?;
+    let listening = EndOnDrop(heard.connection.clone());
+    // Under RESP2 a connection that listens cannot ask.
+    let asking = if heard.protocol == 3 { heard } else { monitor.dial.connect(address, None).await? };
+    let asking = EndOnDrop(asking.connection);
+    let mut words = vec![&b"SUBSCRIBE"[..]];
+    words.extend(CHANNELS);
+    listening.0.tell(Packed::of(&words).without_answer());
+    let mut tick = tokio::time::interval(INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for round in 0_u32.. {
+        tokio::select! {
+            _ = tick.tick() => {}
+            push = pushes.recv() => {
+                while pushes.try_recv().is_ok() {}
+                if push.is_none() {
+                    return Err(lost(address, "the connection ended"));
+                }
+            }
+            reason = listening.0.wait_for_end() => return Err(lost(address, &reason)),
+        }
+        ask(monitor, address, &asking.0, round.is_multiple_of(ASKED_FOR_OTHERS)).await?;
+    }
+    Err(lost(address, "it was asked too often"))
+}
+
+async fn ask(
+    monitor: &std::sync::Arc<Monitor>,
+    address: &Address,
+    connection: &Connection,
+    for_others: bool,
+) -> Result<()> {
+    let name = monitor.name.as_bytes();
+    let mut packed = Packed::of(&[b"SENTINEL", b"MYID"]);
+    packed.push(&[b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", name]);
+    packed.push(&[b"SENTINEL", b"MASTER", name]);
+    packed.push(&[b"SENTINEL", b"REPLICAS", name]);
+    if for_others {
+        packed.push(&[b"SENTINEL", b"SENTINELS", name]);
+    }
+    let answers = match connection.call(packed, Instant::now() + PATIENCE).await {
+        Ok(answers) => answers,
+        Err(Unanswered::Broken(broken)) => return Err(lost(address, &broken.reason)),
+        Err(Unanswered::Late { .. }) => return Err(lost(address, "no answer within 1 s")),
+    };
+    if let Some(text) = answers.iter().find_map(Value::as_error).filter(|text| is_auth(text)) {
+        let text =
+            format!("{address} refused to answer ({}); check sentinel_username and sentinel_password", plain(text));
+        return Err(Error::new(Status::AUTH, "sentinel", text));
+    }
+    let Some(mut seen) = view::read(&answers) else {
+        let text = format!("the sentinel {address} knows no master \"{}\"; check the name", monitor.name);
+        monitor.saw(address, Err(Error::config("master", text)));
+        return Ok(());
+    };
+    if seen.id.is_empty() {
+        seen.id = address.to_string();
+    }
+    monitor.saw(address, Ok(seen));
+    for other in answers.get(4).and_then(Value::as_array).unwrap_or_default() {
+        if let Some(other) = view::instance(other) {
+            monitor.follow(other);
+        }
+    }
+    Ok(())
+}
+
+fn lost(address: &Address, text: &str) -> Error {
+    Error::new(Status::UNAVAILABLE, "sentinel", format!("{address}: {text}"))
+}
+
+struct EndOnDrop(Connection);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end("the session ended");
+    }
+}

@@ -1,0 +1,179 @@
+//! What the sentinels say: who is the master, and which replicas it has.
+//!
+//! Every sentinel that is configured, and every one that those know of, is asked once a second and at each of its
+//! announcements, by a task of its own ([`follow`]). What they said last is kept ([`view`]); the decision over it is a
+//! pure function. Who is named here is not trusted yet: the keeper asks the server for its role.
+
+mod follow;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::error::{Error, Result, Status};
+use crate::runtime::Signal;
+use crate::store::redis::connection::Address;
+use crate::store::redis::connection::handshake::Dial;
+use crate::store::redis::nodes::Sentinels;
+use crate::sync::Mutex;
+
+use view::View;
+
+/// The most sentinels that are followed.
+const MOST: usize = 32;
+
+/// One sentinel, as it was last heard.
+#[derive(Clone, Debug, Default)]
+struct Sighting {
+    /// What it says; `None` while it cannot be asked.
+    view: Option<View>,
+    /// Why it cannot be asked.
+    error: Option<Error>,
+}
+
+/// Follows all sentinels of one master.
+pub struct Monitor {
+    name: String,
+    configured: Vec<Address>,
+    dial: Dial,
+    max_delay: Duration,
+    sightings: Mutex<BTreeMap<Address, Sighting>>,
+    changed: watch::Sender<u64>,
+    started: AtomicBool,
+    closed: Signal,
+    /// The replicas of the last master that was known, for when no sentinel can be asked.
+    last_replicas: Mutex<Option<(Address, Vec<Address>)>>,
+}
+
+impl Monitor {
+    /// A monitor that connects nothing yet.
+    pub fn new(sentinels: &Sentinels, dial: Dial, max_delay: Duration, closed: Signal) -> Arc<Monitor> {
+        Arc::new(Monitor {
+            name: sentinels.master.clone(),
+            configured: sentinels.addresses.clone(),
+            dial,
+            max_delay,
+            sightings: Mutex::default(),
+            changed: watch::Sender::new(0),
+            started: AtomicBool::new(false),
+            closed,
+            last_replicas: Mutex::default(),
+        })
+    }
+
+    /// The sentinels that are followed, and whether each can be asked.
+    pub fn sentinels(&self) -> Vec<(Address, bool)> {
+        let sightings = self.sightings.lock();
+        if sightings.is_empty() {
+            return self.configured.iter().map(|address| (address.clone(), false)).collect();
+        }
+        sightings.iter().map(|(address, sighting)| (address.clone(), sighting.view.is_some())).collect()
+    }
+
+    /// Begins to follow; inside the runtime. Idempotent.
+    pub fn start(self: &Arc<Self>) {
+        if self.started.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        for address in self.configured.clone() {
+            self.follow(address);
+        }
+    }
+
+    /// Follows one more sentinel.
+    fn follow(self: &Arc<Self>, address: Address) {
+        {
+            let mut sightings = self.sightings.lock();
+            if sightings.len() >= MOST || sightings.contains_key(&address) {
+                return;
+            }
+            sightings.insert(address.clone(), Sighting::default());
+        }
+        let monitor = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = follow::follow(&monitor, &address) => {}
+                () = monitor.closed.raised() => {}
+            }
+        });
+    }
+
+    /// Tells of changes in what is known; subscribe before looking.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// The master that the sentinels name now; `None` while none can be asked or none knows one.
+    pub fn decided(&self) -> Option<Address> {
+        let sightings = self.sightings.lock();
+        view::decide(sightings.values().filter_map(|sighting| sighting.view.as_ref()))
+    }
+
+    /// The master that the sentinels name, waiting for one until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` when every sentinel that answers knows no master of that name, `AUTH`, or `UNAVAILABLE`.
+    pub async fn master(&self, deadline: Instant) -> Result<Address> {
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            if let Some(master) = self.decided() {
+                return Ok(master);
+            }
+            if let Some(error) = self.all_failed() {
+                return Err(error);
+            }
+            match tokio::time::timeout_at(deadline, changes.changed()).await {
+                Ok(Ok(())) => {}
+                _ => return Err(self.all_failed().unwrap_or_else(|| self.silent())),
+            }
+        }
+    }
+
+    /// Why none can be asked, once all of them have failed: the failure that can be mended by the user before others.
+    fn all_failed(&self) -> Option<Error> {
+        let sightings = self.sightings.lock();
+        let errors: Option<Vec<&Error>> = sightings.values().map(|sighting| sighting.error.as_ref()).collect();
+        let errors = errors?;
+        let of = |status| errors.iter().find(|error| error.status() == status).copied();
+        of(Status::AUTH).or_else(|| of(Status::CONFIG)).or_else(|| errors.first().copied()).cloned()
+    }
+
+    fn silent(&self) -> Error {
+        let text = format!("no sentinel has named the master \"{}\" yet", self.name);
+        Error::new(Status::UNAVAILABLE, "sentinel", text)
+    }
+
+    /// The replicas that must have a write that is to survive every failover, when `master` is whom the sentinels name;
+    /// `None` when they name another one.
+    pub fn replicas_of(&self, master: &Address) -> Option<Vec<Address>> {
+        let sightings = self.sightings.lock();
+        let mut views = sightings.values().filter_map(|sighting| sighting.view.as_ref()).peekable();
+        let mut last = self.last_replicas.lock();
+        if views.peek().is_none() {
+            return last.as_ref().filter(|(of, _)| of == master).map(|(_, replicas)| replicas.clone());
+        }
+        let found = view::replicas(views, master)?;
+        *last = Some((master.clone(), found.clone()));
+        Some(found)
+    }
+
+    /// Notes what a sentinel said.
+    fn saw(&self, address: &Address, seen: Result<View>) {
+        {
+            let mut sightings = self.sightings.lock();
+            let sighting = sightings.entry(address.clone()).or_default();
+            match seen {
+                Ok(view) => *sighting = Sighting { view: Some(view), error: None },
+                Err(error) => *sighting = Sighting { view: None, error: Some(error) },
+            }
+        }
+        self.changed.send_modify(|count| *count += 1);
+    }
+}

@@ -1,0 +1,332 @@
+//! One database and table of a backend.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+
+use crate::error::{Error, Result, Status};
+use crate::store::event::{Cursor, Watch};
+use crate::store::options::{Durability, Entry, Lifetime, ListOptions, Outcome, Projection, PutOptions, WatchOptions};
+use crate::store::record::Record;
+use crate::store::redis::describe;
+use crate::store::redis::master::client::{Client, Write};
+use crate::store::redis::master::lease::Lane;
+use crate::store::redis::records::layout::Layout;
+use crate::store::redis::records::reading::{self, CHUNK, Pages};
+use crate::store::redis::records::writing::{self, Command};
+use crate::store::redis::watch::RedisWatch;
+use crate::store::redis::wire::{Packed, Value};
+use crate::store::reply::Reply;
+use crate::store::statistics::Statistics;
+use crate::store::{Lookup, Store};
+
+/// The records of one database and table.
+pub struct RedisStore {
+    kind: &'static str,
+    client: Arc<Client>,
+    layout: Arc<Layout>,
+}
+
+impl RedisStore {
+    /// A store over a backend's client.
+    pub fn new(kind: &'static str, client: Arc<Client>, layout: Layout) -> RedisStore {
+        RedisStore { kind, client, layout: Arc::new(layout) }
+    }
+
+    fn refuse_closed(&self) -> Result<()> {
+        if self.client.closed.is_raised() { Err(Error::closed("store")) } else { Ok(()) }
+    }
+
+    fn shared(&self) -> (Arc<Client>, Arc<Layout>) {
+        (Arc::clone(&self.client), Arc::clone(&self.layout))
+    }
+
+    fn durability(&self, asked: Durability) -> Durability {
+        match asked {
+            Durability::Default => self.client.config.durability,
+            Durability::Replicas(0) => Durability::None,
+            asked => asked,
+        }
+    }
+
+    fn prepare_put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Result<(Command, Durability)> {
+        self.refuse_closed()?;
+        let command = writing::put(&self.layout, key, value, options, self.client.config.lifespan_ms)?;
+        Ok((command, self.durability(options.durability)))
+    }
+
+    /// A read of integers, of which the answer is the sum.
+    fn sum(&self, requests: Vec<Packed>) -> Reply<u64> {
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let client = Arc::clone(&self.client);
+        Reply::pending(async move {
+            let mut sum = 0;
+            for packed in requests {
+                sum += count(&client.read(packed, Lane::Quick).await?);
+            }
+            Ok(sum)
+        })
+    }
+}
+
+/// Sends a put and reads its answer.
+async fn put(client: &Arc<Client>, command: Command, durability: Durability) -> Result<Outcome> {
+    let how = Write { durability, has_written: command.has_written };
+    let outcome = command.meaning.outcome(&client.write(command.packed, how).await?)?;
+    if let Outcome::Done { .. } = outcome {
+        client.counters.wrote(1);
+    }
+    Ok(outcome)
+}
+
+/// Removes full keys; says how many there were.
+async fn unlink<K: AsRef<[u8]>>(client: &Arc<Client>, full: &[K], durability: Durability) -> Result<u64> {
+    let mut removed = 0;
+    for chunk in full.chunks(CHUNK) {
+        let mut packed = Packed::default();
+        packed.begin(1 + chunk.len());
+        packed.word(b"UNLINK");
+        for key in chunk {
+            packed.word(key.as_ref());
+        }
+        let how = Write { durability, has_written: writing::is_positive };
+        removed += count(&[client.write(packed, how).await?]);
+    }
+    client.counters.removed(removed);
+    Ok(removed)
+}
+
+fn count(answers: &[Value]) -> u64 {
+    answers.iter().filter_map(Value::as_integer).filter_map(|number| u64::try_from(number).ok()).sum()
+}
+
+impl Store for RedisStore {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn is_immediate(&self) -> bool {
+        false
+    }
+
+    fn peek(&self, _key: &[u8], _visit: &mut dyn FnMut(&Record)) -> Result<Lookup> {
+        self.refuse_closed().map(|()| Lookup::Unknown)
+    }
+
+    fn get(&self, key: &[u8]) -> Reply<Option<Record>> {
+        if let Err(error) = self.refuse_closed().and_then(|()| self.layout.check_key(key)) {
+            return Reply::Ready(Err(error));
+        }
+        let (client, layout) = self.shared();
+        let packed = reading::get(&layout, key);
+        let key = key.to_vec();
+        Reply::pending(async move {
+            let answers = client.read(packed, Lane::Quick).await?;
+            let found = reading::record(&layout, &key, &answers)?;
+            client.counters.read(found.is_some());
+            Ok(found)
+        })
+    }
+
+    fn get_many(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>> {
+        let checked = keys.iter().try_for_each(|key| self.layout.check_key(key));
+        if let Err(error) = self.refuse_closed().and(checked) {
+            return Reply::Ready(Err(error));
+        }
+        let (client, layout) = self.shared();
+        let full: Vec<Vec<u8>> = keys.iter().map(|key| layout.full(key)).collect();
+        Reply::pending(async move {
+            let deadline = client.deadline();
+            let found = reading::records(&client, &layout, &full, Projection::Records, deadline).await?;
+            for record in &found {
+                client.counters.read(record.is_some());
+            }
+            Ok(found)
+        })
+    }
+
+    fn contains(&self, key: &[u8]) -> Reply<bool> {
+        self.sum(vec![Packed::of(&[b"EXISTS", &self.layout.full(key)])]).map(|count| count > 0)
+    }
+
+    fn put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Reply<Outcome> {
+        let (command, durability) = match self.prepare_put(key, value, options) {
+            Ok(prepared) => prepared,
+            Err(error) => return Reply::Ready(Err(error)),
+        };
+        let client = Arc::clone(&self.client);
+        Reply::pending(async move { put(&client, command, durability).await })
+    }
+
+    fn put_many(&self, entries: &[Entry<'_>]) -> Reply<Vec<Result<Outcome>>> {
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let prepared: Vec<_> =
+            entries.iter().map(|entry| self.prepare_put(entry.key, entry.value, &entry.options)).collect();
+        let client = Arc::clone(&self.client);
+        Reply::pending(async move {
+            // Each is a request of its own, all of them on the way at once.
+            let writes = prepared.into_iter().map(async |prepared| match prepared {
+                Ok((command, durability)) => put(&client, command, durability).await,
+                Err(error) => Err(error),
+            });
+            Ok(join_all(writes).await)
+        })
+    }
+
+    fn remove(&self, key: &[u8], revision: Option<u64>) -> Reply<Outcome> {
+        if let Err(error) = self.refuse_closed().and_then(|()| self.layout.check_key(key)) {
+            return Reply::Ready(Err(error));
+        }
+        let command = writing::remove(&self.layout, key, revision);
+        let how = Write { durability: self.durability(Durability::Default), has_written: command.has_written };
+        let client = Arc::clone(&self.client);
+        Reply::pending(async move {
+            let outcome = command.meaning.outcome(&client.write(command.packed, how).await?)?;
+            if let Outcome::Done { .. } = outcome {
+                client.counters.removed(1);
+            }
+            Ok(outcome)
+        })
+    }
+
+    fn remove_many(&self, keys: &[&[u8]]) -> Reply<u64> {
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let full: Vec<Vec<u8>> = keys.iter().map(|key| self.layout.full(key)).collect();
+        let durability = self.durability(Durability::Default);
+        let client = Arc::clone(&self.client);
+        Reply::pending(async move { unlink(&client, &full, durability).await })
+    }
+
+    fn touch(&self, key: &[u8], lifetime: Lifetime) -> Reply<bool> {
+        let checked = self.refuse_closed().and_then(|()| self.layout.check_key(key));
+        let packed = match checked.and_then(|()| writing::touch(&self.layout, key, lifetime)) {
+            Ok(Some(packed)) => packed,
+            Ok(None) => return self.contains(key),
+            Err(error) => return Reply::Ready(Err(error)),
+        };
+        let how = Write { durability: self.durability(Durability::Default), has_written: writing::is_positive };
+        let client = Arc::clone(&self.client);
+        Reply::pending(async move { Ok(writing::is_positive(&client.write(packed, how).await?)) })
+    }
+
+    fn list(&self, options: &ListOptions) -> Reply<Vec<Record>> {
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let (client, layout) = self.shared();
+        let options = options.clone();
+        Reply::pending(async move {
+            let deadline = client.deadline();
+            let keys = reading::keys(&client, &layout, &options, deadline).await?;
+            Pages::new(keys, &options).read(&client, &layout, usize::MAX, deadline).await
+        })
+    }
+
+    fn cursor(&self, options: &ListOptions) -> Reply<Box<dyn Cursor>> {
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let (client, layout) = self.shared();
+        let options = options.clone();
+        Reply::pending(async move {
+            let keys = reading::keys(&client, &layout, &options, client.deadline()).await?;
+            let pages = Arc::new(Mutex::new(Pages::new(keys, &options)));
+            Ok(Box::new(RedisCursor { client, layout, pages }) as Box<dyn Cursor>)
+        })
+    }
+
+    fn clear(&self) -> Reply<u64> {
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let (client, layout) = self.shared();
+        let durability = self.durability(Durability::Default);
+        Reply::pending(async move {
+            let keys = reading::keys(&client, &layout, &ListOptions::default(), client.deadline()).await?;
+            unlink(&client, &keys, durability).await
+        })
+    }
+
+    fn size(&self) -> Reply<u64> {
+        // Without a prefix every key of the server's database is ours.
+        if self.layout.prefix.is_empty() {
+            return self.sum(vec![Packed::of(&[b"DBSIZE"])]);
+        }
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let (client, layout) = self.shared();
+        Reply::pending(async move {
+            let keys = reading::keys(&client, &layout, &ListOptions::default(), client.deadline()).await?;
+            Ok(keys.len() as u64)
+        })
+    }
+
+    fn watch(&self, options: &WatchOptions) -> Reply<Arc<dyn Watch>> {
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let (client, layout) = self.shared();
+        let options = options.clone();
+        Reply::pending(async move { Ok(RedisWatch::begin(client, layout, options).await? as Arc<dyn Watch>) })
+    }
+
+    fn statistics(&self) -> Reply<Statistics> {
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let client = Arc::clone(&self.client);
+        Reply::pending(async move {
+            let mut packed = Packed::of(&[b"DBSIZE"]);
+            packed.push(&[b"INFO", b"memory"]);
+            let answers = client.read(packed, Lane::Quick).await?;
+            let entries = count(&answers[..1]);
+            let info = answers.get(1).and_then(Value::as_text).unwrap_or_default();
+            let used =
+                info.lines().find_map(|line| line.strip_prefix("used_memory:")).and_then(|text| text.parse().ok());
+            Ok(client.counters.statistics(entries, used.unwrap_or(0)))
+        })
+    }
+
+    fn ping(&self) -> Reply<()> {
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let client = Arc::clone(&self.client);
+        Reply::pending(async move {
+            let answers = client.read(Packed::of(&[b"PING"]), Lane::Quick).await?;
+            match answers.first().and_then(Value::as_text) {
+                Some("PONG") => Ok(()),
+                _ => Err(Error::new(Status::INTERNAL, "redis", "a ping was answered by something else")),
+            }
+        })
+    }
+
+    fn describe(&self) -> serde_json::Value {
+        describe::store(self.kind, &self.client, &self.layout)
+    }
+}
+
+struct RedisCursor {
+    client: Arc<Client>,
+    layout: Arc<Layout>,
+    pages: Arc<Mutex<Pages>>,
+}
+
+impl Cursor for RedisCursor {
+    fn next(&self, most: usize) -> Reply<Vec<Record>> {
+        let (client, layout, pages) = (Arc::clone(&self.client), Arc::clone(&self.layout), Arc::clone(&self.pages));
+        Reply::pending(async move {
+            let deadline = client.deadline();
+            let mut pages = pages.lock().await;
+            pages.read(&client, &layout, most.max(1), deadline).await
+        })
+    }
+}

@@ -1,0 +1,243 @@
+//! One connection's worth of a watch.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::known::Known;
+use super::queue::Queue;
+use crate::error::{Error, Result, Status};
+use crate::store::event::{Event, EventKind};
+use crate::store::options::{ListOptions, Projection, WatchOptions, WatchStart};
+use crate::store::record::Record;
+use crate::store::redis::connection::{Connection, Unanswered};
+use crate::store::redis::master::client::Client;
+use crate::store::redis::master::refusal::{self, Refusal};
+use crate::store::redis::records::layout::Layout;
+use crate::store::redis::records::reading::{self, CHUNK};
+use crate::store::redis::wire::{Packed, Value};
+
+/// How long one reading may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long reading everything may take, after a connection was lost.
+const LONG_PATIENCE: Duration = Duration::from_secs(600);
+
+/// A watch's task.
+pub(super) struct Session {
+    client: Arc<Client>,
+    layout: Arc<Layout>,
+    options: WatchOptions,
+    queue: Arc<Queue>,
+    known: Known,
+    /// Told once, when the watch has begun or cannot.
+    ready: Option<oneshot::Sender<Result<()>>>,
+    /// What was there is still being told.
+    tells_initial: bool,
+}
+
+/// What the server says to have changed.
+enum Changed {
+    Keys(Vec<Bytes>),
+    Everything,
+}
+
+impl Session {
+    pub(super) fn new(
+        client: Arc<Client>,
+        layout: Arc<Layout>,
+        options: WatchOptions,
+        queue: Arc<Queue>,
+        ready: oneshot::Sender<Result<()>>,
+    ) -> Session {
+        let tells_initial = options.start == WatchStart::Existing;
+        Session { client, layout, options, queue, known: Known::default(), ready: Some(ready), tells_initial }
+    }
+
+    /// The longest pause between two sessions.
+    pub(super) fn max_delay(&self) -> Duration {
+        self.client.config.max_reconnect_delay
+    }
+
+    /// Whether the watch cannot begin, which its caller is told. One that has begun goes on for ever.
+    pub(super) fn has_failed_for_good(&mut self, error: &Error) -> bool {
+        let can_wait = matches!(error.status(), Status::UNAVAILABLE | Status::TIMEOUT);
+        if self.ready.as_ref().is_some_and(|ready| ready.is_closed()) {
+            return true;
+        }
+        match self.ready.take() {
+            Some(ready) if can_wait => {
+                self.ready = Some(ready);
+                false
+            }
+            Some(ready) => {
+                let _ = ready.send(Err(error.clone()));
+                true
+            }
+            None => error.status() == Status::CLOSED,
+        }
+    }
+
+    /// Connects, reads everything, and tells changes until the connection or the master is lost.
+    pub(super) async fn run(&mut self, first_deadline: Instant) -> Error {
+        let deadline = if self.ready.is_some() { first_deadline } else { Instant::now() + LONG_PATIENCE };
+        match self.watch(deadline).await {
+            Ok(never) => match never {},
+            Err(error) => error,
+        }
+    }
+
+    async fn watch(&mut self, deadline: Instant) -> Result<Never> {
+        let lease = self.client.lease(deadline).await?;
+        let (sender, mut pushes) = mpsc::unbounded_channel();
+        let dialed = self.client.config.server.connect(&lease.address, Some(sender)).await?;
+        let connection = EndOnDrop(dialed.connection);
+        if dialed.protocol < 3 {
+            let text = "the server cannot tell of changes; version 6 or newer is needed";
+            return Err(Error::new(Status::UNSUPPORTED, "watch", text));
+        }
+        self.track(&connection.0).await?;
+        // From here on every change is told; what was there is told at the reader's pace.
+        let deadline = if self.tells_initial {
+            self.say_ready();
+            Instant::now() + LONG_PATIENCE
+        } else {
+            deadline
+        };
+        tokio::select! {
+            read = self.read_everything(deadline) => read?,
+            reason = lease.wait_for_end() => return Err(lost(&reason)),
+        }
+        self.say_ready();
+        if self.tells_initial {
+            let current = Event { kind: EventKind::Current, record: None, lost: 0, initial: false };
+            self.queue.push_patiently(current).await;
+            self.tells_initial = false;
+        }
+        loop {
+            tokio::select! {
+                push = pushes.recv() => {
+                    let Some(push) = push else { return Err(lost("the connection ended")) };
+                    match gather(push, &mut pushes) {
+                        Changed::Keys(keys) => self.read_again(&connection.0, keys).await?,
+                        Changed::Everything => self.read_everything(Instant::now() + LONG_PATIENCE).await?,
+                    }
+                }
+                reason = connection.0.wait_for_end() => return Err(lost(&reason)),
+                reason = lease.wait_for_end() => return Err(lost(&reason)),
+            }
+        }
+    }
+
+    /// Has the server tell of changes on this connection.
+    async fn track(&self, connection: &Connection) -> Result<()> {
+        let prefix = self.layout.full(&self.options.prefix);
+        let mut words: Vec<&[u8]> = vec![b"CLIENT", b"TRACKING", b"ON", b"BCAST"];
+        if !prefix.is_empty() {
+            words.extend([&b"PREFIX"[..], &prefix]);
+        }
+        call(connection, Packed::of(&words)).await.map(drop)
+    }
+
+    /// Reads every record of the watch, and tells what is different from what is known. A watch that begins tells
+    /// nothing here.
+    async fn read_everything(&mut self, deadline: Instant) -> Result<()> {
+        let filter = ListOptions { prefix: self.options.prefix.clone(), ..ListOptions::default() };
+        let keys = reading::keys(&self.client, &self.layout, &filter, deadline).await?;
+        let present: HashSet<&Bytes> = keys.iter().collect();
+        let gone: Vec<Bytes> = self.known.keys().filter(|known| !present.contains(known)).cloned().collect();
+        for full in gone {
+            self.observe(full, None).await?;
+        }
+        for chunk in keys.chunks(CHUNK) {
+            let found = reading::records(&self.client, &self.layout, chunk, Projection::Records, deadline).await?;
+            for (full, found) in chunk.iter().zip(found) {
+                self.observe(full.clone(), found).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads keys that changed, on the connection that said so.
+    async fn read_again(&mut self, connection: &Connection, keys: Vec<Bytes>) -> Result<()> {
+        for chunk in keys.chunks(CHUNK) {
+            let answers = call(connection, reading::ask(&self.layout, chunk, Projection::Records)).await?;
+            for (place, full) in chunk.iter().enumerate() {
+                let Some(key) = self.layout.key_of(full).filter(|key| key.starts_with(&self.options.prefix)) else {
+                    continue;
+                };
+                // What cannot be read is as good as gone for the watch, and must not end it.
+                let found = reading::answered(&self.layout, key, &answers, place, Projection::Records).unwrap_or(None);
+                self.observe(full.clone(), found).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn observe(&mut self, full: Bytes, found: Option<Record>) -> Result<()> {
+        let Some(event) = self.known.observe(full, found)? else { return Ok(()) };
+        if self.tells_initial {
+            let initial = event.kind == EventKind::Created;
+            self.queue.push_patiently(Event { initial, ..event }).await;
+        } else if self.ready.is_none() {
+            self.queue.push(event);
+        }
+        Ok(())
+    }
+
+    fn say_ready(&mut self) {
+        if let Some(ready) = self.ready.take() {
+            let _ = ready.send(Ok(()));
+        }
+    }
+}
+
+enum Never {}
+
+struct EndOnDrop(Connection);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end("the watch ended");
+    }
+}
+
+async fn call(connection: &Connection, packed: Packed) -> Result<Vec<Value>> {
+    let answers = match connection.call(packed, Instant::now() + PATIENCE).await {
+        Ok(answers) => answers,
+        Err(Unanswered::Broken(broken)) => return Err(lost(&broken.reason)),
+        Err(Unanswered::Late { .. }) => return Err(lost("no answer in time")),
+    };
+    match refusal::find(&answers) {
+        None => Ok(answers),
+        Some(Refusal::Final(error) | Refusal::LoggedOut(error)) => Err(error),
+        Some(_) => Err(lost("the server cannot be read for the moment")),
+    }
+}
+
+/// All that has been said to have changed until now, each key once.
+fn gather(first: Vec<Value>, pushes: &mut mpsc::UnboundedReceiver<Vec<Value>>) -> Changed {
+    let mut keys: Vec<Bytes> = Vec::new();
+    let mut next = Some(first);
+    while let Some(push) = next {
+        if let [Value::Bulk(kind), changed] = push.as_slice()
+            && kind.as_ref() == b"invalidate"
+        {
+            let Some(changed) = changed.as_array() else { return Changed::Everything };
+            keys.extend(
+                changed.iter().filter_map(|key| if let Value::Bulk(key) = key { Some(key.clone()) } else { None }),
+            );
+        }
+        next = if keys.len() < CHUNK { pushes.try_recv().ok() } else { None };
+    }
+    let mut seen = HashSet::new();
+    keys.retain(|key| seen.insert(key.clone()));
+    Changed::Keys(keys)
+}
+
+fn lost(reason: &str) -> Error {
+    Error::new(Status::UNAVAILABLE, "redis", reason.to_owned())
+}

@@ -1,0 +1,9 @@
+//! The Redis protocol: commands out, values in. It knows no socket, so that a test can hand it any bytes.
+
+pub mod command;
+pub mod parser;
+pub mod value;
+
+pub use command::Packed;
+pub use parser::Parser;
+pub use value::Value;

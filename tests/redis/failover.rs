@@ -1,0 +1,187 @@
+//! Servers that die, hang, and change their roles.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use larder::Status;
+use larder::store::Store;
+use larder::store::event::EventKind;
+use larder::store::options::{Outcome, PutOptions, WatchOptions};
+
+use crate::servers::redis::{Options, Redis};
+use crate::servers::sentinel::{Group, MASTER};
+use crate::support::{events_until, eventually, open, put, wait, watch};
+
+fn group() -> Group {
+    Group::start(&Options::default(), &Options::default()).expect("a group")
+}
+
+fn on_group(group: &Group, more: &str) -> crate::support::Opened {
+    open(&format!("type = \"redis-sentinel\"\nnodes = \"{}\"\n{more}", group.nodes().join(",")))
+}
+
+/// What came of the writes of some threads.
+#[derive(Default)]
+struct Writes {
+    acknowledged: Vec<String>,
+    ambiguous: usize,
+    failed: usize,
+    /// The longest time between two acknowledgements.
+    gap: Duration,
+}
+
+/// Writes keys of its own until it is told to stop.
+fn write_until(store: &Arc<dyn Store>, name: usize, stop: &AtomicBool) -> Writes {
+    let mut writes = Writes::default();
+    let mut last = Instant::now();
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let key = format!("{name}-{number}");
+        match larder::wait(store.put(key.as_bytes(), b"v", &PutOptions::default()), Some(Duration::from_secs(3))) {
+            Ok(Outcome::Done { .. }) => {
+                writes.acknowledged.push(key);
+                writes.gap = writes.gap.max(last.elapsed());
+                last = Instant::now();
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(error) if error.status() == Status::AMBIGUOUS => writes.ambiguous += 1,
+            Err(error) => {
+                assert!(matches!(error.status(), Status::UNAVAILABLE | Status::TIMEOUT), "{error}");
+                writes.failed += 1;
+            }
+        }
+    }
+    writes
+}
+
+/// Runs writers while `fault` does something, and a while longer.
+fn under_load(store: &Arc<dyn Store>, after: Duration, fault: impl FnOnce()) -> Vec<Writes> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|name| {
+                scope.spawn({
+                    let stop = &stop;
+                    move || write_until(store, name, stop)
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(500));
+        fault();
+        std::thread::sleep(after);
+        stop.store(true, Ordering::Relaxed);
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    })
+}
+
+/// How many of the acknowledged writes the store does not have.
+fn lost(store: &Arc<dyn Store>, writes: &[Writes]) -> usize {
+    let acknowledged: Vec<&str> = writes.iter().flat_map(|writes| &writes.acknowledged).map(String::as_str).collect();
+    assert!(acknowledged.len() > 20, "only {} acknowledged", acknowledged.len());
+    let keys: Vec<&[u8]> = acknowledged.iter().map(|key| key.as_bytes()).collect();
+    let found = keys.chunks(1000).flat_map(|keys| wait(store.get_many(keys)).expect("read"));
+    found.filter(Option::is_none).count()
+}
+
+fn summary(writes: &[Writes]) -> String {
+    let sum = |of: fn(&Writes) -> usize| writes.iter().map(of).sum::<usize>();
+    format!(
+        "{} acknowledged, {} ambiguous, {} failed, longest gap {:?}",
+        sum(|writes| writes.acknowledged.len()),
+        sum(|writes| writes.ambiguous),
+        sum(|writes| writes.failed),
+        writes.iter().map(|writes| writes.gap).max().unwrap_or_default()
+    )
+}
+
+#[test]
+fn a_planned_failover_loses_no_write_that_all_replicas_had() {
+    let group = group();
+    let opened = on_group(&group, "durability = \"all\"");
+    put(&opened.store, b"k", b"v");
+    let before = group.master().expect("a master");
+    let writes = under_load(&opened.store, Duration::from_secs(6), || {
+        group.sentinels[0].ask(&["SENTINEL", "FAILOVER", MASTER]).expect("begun");
+    });
+    eventually("the failover", || group.master().is_ok_and(|now| now != before));
+    eventually("everybody's following", || {
+        group.servers.iter().filter(|server| server.role().is_ok_and(|role| role == "master")).count() == 1
+    });
+    assert_eq!(lost(&opened.store, &writes), 0, "{}", summary(&writes));
+    assert!(writes.iter().all(|writes| writes.gap > Duration::ZERO));
+    let about = opened.store.describe();
+    let now = group.servers[group.master().expect("a master")].address();
+    assert_eq!(about["master"].as_str(), Some(now.as_str()), "{about}");
+}
+
+#[test]
+fn a_killed_master_is_followed_and_loses_no_durable_write_and_the_watch_goes_on() {
+    let mut group = group();
+    let opened = on_group(&group, "durability = 2");
+    let plain = on_group(&group, "");
+    put(&opened.store, b"k", b"v");
+    let watching = watch(&plain.store, &WatchOptions { prefix: b"w".to_vec(), ..WatchOptions::default() });
+    let before = group.master().expect("a master");
+    let writes = under_load(&opened.store, Duration::from_millis(100), || group.servers[before].process().kill());
+    eventually("the failover", || group.master().is_ok_and(|now| now != before));
+    put(&plain.store, b"w", b"1");
+    let events = events_until(&watching, |events| !events.is_empty());
+    assert!(events.len() == 1 && events[0].kind == EventKind::Created, "{events:?}");
+    assert_eq!(lost(&plain.store, &writes), 0, "{}", summary(&writes));
+}
+
+#[test]
+fn a_write_on_a_server_that_hangs_is_ambiguous_and_a_read_is_late() {
+    let mut server = Redis::start(&Options::default()).expect("a server");
+    let opened = open(&format!("redis://{}", server.address()));
+    put(&opened.store, b"k", b"1");
+    server.process().pause();
+    let limit = Some(Duration::from_millis(500));
+    let error = larder::wait(opened.store.put(b"k", b"2", &PutOptions::default()), limit).expect_err("no answer");
+    assert_eq!(error.status(), Status::AMBIGUOUS, "{error}");
+    let error = larder::wait(opened.store.get(b"k"), limit).expect_err("no answer");
+    assert_eq!(error.status(), Status::TIMEOUT, "{error}");
+    // The hang is noticed without anybody's deadline: a write that was sent is given up.
+    let begun = Instant::now();
+    let write = opened.store.put(b"k", b"3", &PutOptions::default());
+    let error = larder::wait(write, Some(Duration::from_secs(60))).expect_err("no answer");
+    assert_eq!(error.status(), Status::AMBIGUOUS, "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    // What was never sent is no success and not ambiguous.
+    let error = larder::wait(opened.store.put(b"k", b"4", &PutOptions::default()), limit).expect_err("no server");
+    assert_eq!(error.status(), Status::UNAVAILABLE, "{error}");
+    server.process().resume();
+    eventually("an answer", || larder::wait(opened.store.get(b"k"), limit).is_ok());
+}
+
+#[test]
+fn a_replica_is_not_written_to_and_a_demoted_server_answers_again_once_it_is_master() {
+    let servers = Redis::with_replicas(&Options::default(), 1).expect("servers");
+    let on_replica = open(&format!("redis://{}?timeout=1s", servers[1].address()));
+    let error = larder::wait(on_replica.store.get(b"k"), Some(Duration::from_secs(1))).expect_err("a replica");
+    assert!(error.status() == Status::UNAVAILABLE && error.message().contains("replica"), "{error}");
+    let opened = open(&format!("redis://{}", servers[0].address()));
+    put(&opened.store, b"k", b"1");
+    let address = servers[1].endpoint().address();
+    let (host, port) = address.rsplit_once(':').expect("host:port");
+    servers[0].ask(&["REPLICAOF", host, port]).expect("demoted");
+    let write = opened.store.put(b"k", b"2", &PutOptions::default());
+    let error = larder::wait(write, Some(Duration::from_secs(1))).expect_err("a replica");
+    assert_eq!(error.status(), Status::UNAVAILABLE, "{error}");
+    servers[0].ask(&["REPLICAOF", "NO", "ONE"]).expect("promoted");
+    put(&opened.store, b"k", b"3");
+}
+
+#[test]
+fn too_few_replicas_are_ambiguous_and_never_a_success() {
+    let server = Redis::start(&Options::default()).expect("a server");
+    let opened = open(&format!("redis://{}?durability=1", server.address()));
+    let write = opened.store.put(b"k", b"v", &PutOptions::default());
+    let error = larder::wait(write, Some(Duration::from_secs(1))).expect_err("no replica");
+    assert_eq!(error.status(), Status::AMBIGUOUS, "{error}");
+    let options = PutOptions { durability: larder::store::options::Durability::None, ..PutOptions::default() };
+    assert!(matches!(wait(opened.store.put(b"k", b"v", &options)), Ok(Outcome::Done { .. })));
+}

@@ -1,0 +1,78 @@
+//! Passwords and encryption, of servers and sentinels apart.
+
+use larder::{Larder, Status};
+
+use crate::servers::certificates::Certificates;
+use crate::servers::redis::{Login, Options, Redis};
+use crate::servers::sentinel::Group;
+use crate::support::{open, put, value, wait};
+
+#[test]
+fn a_server_wants_its_password_and_a_refusal_comes_at_once_without_a_secret() {
+    let options = Options { login: Login::user("app", "pa/ss@w%rd"), ..Options::default() };
+    let server = Redis::start(&options).expect("a server");
+    let address = server.address();
+    let opened = open(&format!("redis://app:pa%2Fss%40w%25rd@{address}"));
+    put(&opened.store, b"k", b"v");
+    assert_eq!(value(&opened.store, b"k"), Some(b"v".to_vec()));
+    assert!(!opened.larder.describe().to_string().contains("pa/ss"));
+    for config in [
+        format!("redis://app:wr0ng-one@{address}"),
+        format!("redis://{address}"),
+        format!("redis://x:wr0ng-one@{address}"),
+    ] {
+        let begun = std::time::Instant::now();
+        let error = wait(open(&config).store.get(b"k")).expect_err("refused");
+        assert_eq!(error.status(), Status::AUTH, "{error}");
+        assert!(!error.to_string().contains("wr0ng") && begun.elapsed().as_secs() < 4, "{error}");
+    }
+}
+
+#[test]
+fn servers_and_sentinels_have_logins_and_certificates_apart() {
+    let certificates = Certificates::new().expect("certificates");
+    let servers = Options { login: Login::password("server-secret"), ..Options::default() }.with_tls(&certificates);
+    let sentinels = Options { login: Login::password("sentinel-secret"), ..Options::default() }.with_tls(&certificates);
+    let group = Group::start(&servers, &sentinels).expect("a group");
+    let nodes = group.nodes().join(",");
+    let root_ca = certificates.root_ca.display();
+    let config = |password: &str, sentinel_password: &str, root_ca: &str| {
+        format!(
+            "type = \"redis-sentinel\"\nnodes = \"{nodes}\"\npassword = \"{password}\"\ntls = true\n\
+             sentinel_password = \"{sentinel_password}\"\nsentinel_tls = true\nsentinel_tls_root_ca = \"{root_ca}\"\n\
+             tls_root_ca = \"{root_ca}\""
+        )
+    };
+    let opened = open(&config("server-secret", "sentinel-secret", &root_ca.to_string()));
+    put(&opened.store, b"k", b"v");
+    assert_eq!(value(&opened.store, b"k"), Some(b"v".to_vec()));
+    let about = opened.store.describe().to_string();
+    assert!(!about.contains("secret"), "{about}");
+    let refused = |config: String| {
+        let larder = Larder::open(&config).expect("valid");
+        let store = larder.store("default").expect("a store");
+        larder::wait(store.get(b"k"), Some(std::time::Duration::from_secs(4))).expect_err("refused").status()
+    };
+    assert_eq!(refused(config("wrong", "sentinel-secret", &root_ca.to_string())), Status::AUTH);
+    assert_eq!(refused(config("server-secret", "wrong", &root_ca.to_string())), Status::AUTH);
+    let other = certificates.other_root_ca.display().to_string();
+    assert_eq!(refused(config("server-secret", "sentinel-secret", &other)), Status::UNAVAILABLE);
+}
+
+#[test]
+fn a_master_that_no_sentinel_knows_is_a_fault_of_the_configuration() {
+    let group = Group::start(&Options::default(), &Options::default()).expect("a group");
+    let nodes: Vec<String> = group.sentinels.iter().map(|sentinel| sentinel.address()).collect();
+    let opened = open(&format!("redis-sentinel://{}?master=nobody", nodes.join(",")));
+    let error = wait(opened.store.get(b"k")).expect_err("unknown");
+    assert_eq!((error.status(), error.origin()), (Status::CONFIG, "master"), "{error}");
+    // Lettuce's form and fred's find it.
+    for url in [
+        format!("redis-sentinel://{}/1#larder", nodes.join(",")),
+        format!("redis-sentinel://{}?sentinelServiceName=larder", nodes.join(",")),
+        format!("redis://{}?master_set=larder&addr={}", nodes[0], nodes[1]),
+    ] {
+        let opened = open(&url);
+        put(&opened.store, b"k", b"v");
+    }
+}

@@ -1,0 +1,119 @@
+//! Watches, also over lost connections.
+
+use std::time::Duration;
+
+use larder::store::event::{Event, EventKind};
+use larder::store::options::{Lifetime, ListOptions, Outcome, PutOptions, Term, WatchOptions, WatchStart};
+
+use crate::servers::redis::{Options, Redis};
+use crate::support::{done, events_until, on_server, open, put, wait, watch};
+
+fn told(event: &Event) -> (EventKind, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let record = event.record.as_ref();
+    let key = record.map_or(String::new(), |record| text(record.key()));
+    (event.kind, key, record.map_or(String::new(), |record| text(record.value())))
+}
+
+fn is(event: &Event, kind: EventKind, key: &str, value: &str) -> bool {
+    told(event) == (kind, key.to_owned(), value.to_owned())
+}
+
+#[test]
+fn changes_are_told_in_order_for_each_key() {
+    for format in ["larder", "raw"] {
+        let opened = on_server(format, "watch", "");
+        let store = &opened.store;
+        wait(store.clear()).expect("cleared");
+        put(store, b"before", b"0");
+        let watching = watch(store, &WatchOptions { prefix: b"".to_vec(), ..WatchOptions::default() });
+        // Each is read before the next comes: several at once may be one event.
+        let step = |kind, key: &str, value: &str| {
+            let events = events_until(&watching, |events| !events.is_empty());
+            assert!(events.len() == 1 && is(&events[0], kind, key, value), "{format}: {events:?}");
+        };
+        put(store, b"a", b"1");
+        step(EventKind::Created, "a", "1");
+        put(store, b"a", b"2");
+        step(EventKind::Updated, "a", "2");
+        put(store, b"before", b"1");
+        step(EventKind::Updated, "before", "1");
+        assert!(matches!(wait(store.remove(b"a", None)), Ok(Outcome::Done { .. })));
+        step(EventKind::Removed, "a", "2");
+        let lifetime = Lifetime { lifespan: Term::For(Duration::from_millis(300)), max_idle: Term::Default };
+        done(wait(store.put(b"short", b"v", &PutOptions { lifetime, ..PutOptions::default() })));
+        step(EventKind::Created, "short", "v");
+        step(EventKind::Expired, "short", "v");
+        watching.close();
+        assert!(wait(watching.next(1)).expect("the end").is_empty());
+    }
+}
+
+#[test]
+fn what_was_there_is_told_first_and_then_that_it_was_all() {
+    let opened = on_server("larder", "existing", "");
+    let store = &opened.store;
+    for number in 0..1200 {
+        put(store, format!("k{number:04}").as_bytes(), b"v");
+    }
+    put(store, b"other", b"v");
+    let options = WatchOptions { prefix: b"k".to_vec(), start: WatchStart::Existing, capacity: 10 };
+    let watching = watch(store, &options);
+    let events = events_until(&watching, |events| events.iter().any(|event| event.kind == EventKind::Current));
+    assert_eq!(events.len(), 1201);
+    assert!(events[..1200].iter().all(|event| event.initial && event.kind == EventKind::Created));
+    assert!(events[..1200].is_sorted_by_key(|event| event.record.as_ref().expect("a record").key().to_vec()));
+    put(store, b"k-new", b"v");
+    let events = events_until(&watching, |events| !events.is_empty());
+    assert!(is(&events[0], EventKind::Created, "k-new", "v") && !events[0].initial);
+}
+
+#[test]
+fn a_reader_that_is_too_slow_is_told_how_much_it_lost() {
+    let opened = on_server("larder", "slow", "");
+    let watching = watch(&opened.store, &WatchOptions { capacity: 5, ..WatchOptions::default() });
+    for number in 0..200 {
+        put(&opened.store, format!("k{number}").as_bytes(), b"v");
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let events = events_until(&watching, |events| events.iter().any(|event| event.kind == EventKind::Lost));
+    let lost: u64 = events.iter().map(|event| event.lost).sum();
+    assert_eq!(events.len() as u64 - 1 + lost, 200, "{events:?}");
+}
+
+/// Cuts all connections, and waits until their end was noticed: a write into one of them would be ambiguous.
+fn cut(server: &Redis) {
+    server.ask(&["CLIENT", "KILL", "TYPE", "normal"]).expect("killed");
+    std::thread::sleep(Duration::from_millis(200));
+}
+
+#[test]
+fn nothing_is_missed_over_a_restart() {
+    let mut server = Redis::start(&Options::default()).expect("a server");
+    let opened = open(&format!("redis://{}", server.address()));
+    let store = &opened.store;
+    for key in [b"kept", b"gone", b"newr"] {
+        put(store, key, b"1");
+    }
+    let watching = watch(store, &WatchOptions::default());
+    // The watch cannot hear of what another client does while its own connections are cut again and again.
+    cut(&server);
+    put(store, b"newr", b"2");
+    put(store, b"more", b"1");
+    wait(store.remove(b"gone", None)).expect("removed");
+    cut(&server);
+    let seen = |events: &[Event], kind, key, value| events.iter().filter(|event| is(event, kind, key, value)).count();
+    let all = |events: &[Event]| {
+        seen(events, EventKind::Updated, "newr", "2") == 1
+            && seen(events, EventKind::Created, "more", "1") == 1
+            && seen(events, EventKind::Removed, "gone", "1") == 1
+    };
+    let events = events_until(&watching, all);
+    assert_eq!(events.len(), 3, "{events:?}");
+    server.process().kill();
+    server.start_again().expect("it comes back");
+    put(store, b"last", b"1");
+    let events = events_until(&watching, |events| seen(events, EventKind::Created, "last", "1") == 1);
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(wait(store.list(&ListOptions::default())).expect("a list").len(), 4);
+}
