@@ -1,0 +1,176 @@
+//! `larder doctor`, run as a user runs it: against what works, what does not, and real servers.
+
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+#[path = "servers/mod.rs"]
+mod servers;
+
+use servers::certificates::Certificates;
+use servers::nats::{self, Nats};
+use servers::redis::{self, Login, Redis};
+use servers::sentinel::Group;
+
+struct Told {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn doctor(config: &str, arguments: &[&str]) -> Told {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.args(["--config", config, "doctor"]).args(arguments).env_remove("LARDER_CONFIG");
+    let output = command.stdin(Stdio::null()).output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Told { code: output.status.code().expect("no signal"), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+/// The exit code, and the first store of the report.
+fn examined(config: &str, arguments: &[&str]) -> (i32, Value) {
+    let told = doctor(config, &[arguments, &["--json"]].concat());
+    let report: Value = serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{} {}", told.out, told.err));
+    (told.code, report["stores"][0].clone())
+}
+
+/// The outcomes of the steps of a name.
+fn outcomes(store: &Value, name: &str) -> Vec<String> {
+    let steps = store["steps"].as_array().expect("steps").iter();
+    let of_name = steps.filter(|step| step["step"] == name);
+    of_name.map(|step| step["outcome"].as_str().expect("text").to_owned()).collect()
+}
+
+/// The one step that failed, with what it says and advises.
+fn failed(store: &Value) -> (String, String, String) {
+    let steps = store["steps"].as_array().expect("steps").iter();
+    let failed: Vec<&Value> = steps.filter(|step| step["outcome"] == "failed").collect();
+    let first = failed.first().unwrap_or_else(|| panic!("nothing failed: {store}"));
+    let text = |name: &str| first[name].as_str().unwrap_or_default().to_owned();
+    (text("step"), text("detail"), text("advice"))
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
+}
+
+fn redis_config(address: &str, more: &str) -> String {
+    format!("[stores.sessions]\ntype = \"redis\"\nnodes = [\"{address}\"]\n{more}")
+}
+
+#[test]
+fn a_store_in_memory_is_well_in_every_format() {
+    let told = doctor("memory://", &[]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.out.starts_with("store default (memory): all is well\n"), "{}", told.out);
+    assert!(told.out.contains("  ok       swap: by revision"), "{}", told.out);
+    let told = doctor("memory://", &["--format", "nagios"]);
+    assert!(told.code == 0 && told.out.starts_with("OK - 1 stores are well | 'default_"), "{}", told.out);
+    let told = doctor("memory://", &["--format", "prometheus"]);
+    assert!(told.out.contains("larder_doctor_step_success{store=\"default\",step=\"write\"} 1\n"), "{}", told.out);
+    let (code, store) = examined("memory://", &["--read-only"]);
+    assert_eq!((code, outcomes(&store, "write")), (0, vec!["skipped".to_owned()]));
+    assert!(outcomes(&store, "read").is_empty());
+    assert_eq!(doctor("memory://", &["--format", "xml"]).code, 2);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_unknown_to_nagios() {
+    let told = doctor("memory://?lifespan=1d", &["--format", "nagios"]);
+    assert_eq!(told.code, 3, "{}", told.out);
+    assert!(told.out.starts_with("UNKNOWN - ") && told.out.contains("lifespan: it is"), "{}", told.out);
+    let told = doctor("memory://", &["--store", "sessions"]);
+    assert!(told.code == 2 && told.out.contains("has no store \"sessions\""), "{} {}", told.code, told.out);
+    assert_eq!(doctor("memory://", &["--wait", "1d"]).code, 2);
+}
+
+#[test]
+fn a_store_that_fails_is_critical_and_waited_for() {
+    let (code, store) = examined("fault://?fault=error", &[]);
+    assert_eq!((code, failed(&store).0.as_str()), (4, "login"));
+    let begin = Instant::now();
+    let told = doctor("fault://?fault=error", &["--format", "nagios", "--wait", "1500ms"]);
+    assert!(told.code == 2 && told.out.starts_with("CRITICAL - default login: "), "{}", told.out);
+    assert!(begin.elapsed() >= Duration::from_millis(1500));
+}
+
+#[test]
+fn names_and_ports_that_lead_nowhere_come_with_advice() {
+    let (code, store) = examined(&redis_config("no-such-service.invalid:6379", ""), &["--timeout", "5s"]);
+    let (step, detail, advice) = failed(&store);
+    assert_eq!((code, step.as_str()), (4, "resolve"), "{detail}");
+    assert!(advice.contains("check its spelling"), "{advice}");
+    let (code, store) = examined(&redis_config(&format!("127.0.0.1:{}", free_port()), ""), &["--timeout", "2s"]);
+    let (step, detail, advice) = failed(&store);
+    assert_eq!((code, step.as_str()), (4, "connect"), "{detail}");
+    assert!(advice.contains("container"), "{advice}");
+}
+
+#[test]
+fn a_redis_is_examined_to_the_last_step_and_left_as_it_was() {
+    let server = Redis::start(&redis::Options::default()).expect("a server");
+    let (code, store) = examined(&redis_config(&server.address(), ""), &[]);
+    assert_eq!(code, 0, "{store}");
+    for step in ["resolve", "connect", "login", "master", "write", "read", "swap", "event", "remove"] {
+        assert_eq!(outcomes(&store, step), ["ok"], "{step}: {store}");
+    }
+    assert_eq!(server.ask(&["DBSIZE"]).expect("it answers").trim_start_matches("(integer) ").trim(), "0");
+}
+
+#[test]
+fn a_wrong_password_is_a_failed_login_and_is_not_repeated() {
+    let options = redis::Options { login: Login::password("right-secret"), ..redis::Options::default() };
+    let server = Redis::start(&options).expect("a server");
+    let told = doctor(&redis_config(&server.address(), "password = \"wrong-secret\"\n"), &[]);
+    assert_eq!(told.code, 5, "{}", told.out);
+    assert!(told.out.contains("failed   login") && told.out.contains("Check user and password"), "{}", told.out);
+    assert!(!told.out.contains("secret"), "{}", told.out);
+    let (code, _) = examined(&redis_config(&server.address(), "password = \"right-secret\"\n"), &[]);
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn a_certificate_is_shown_and_a_wrong_one_explained() {
+    let certificates = Certificates::new().expect("certificates");
+    let server = Redis::start(&redis::Options::default().with_tls(&certificates)).expect("a server");
+    let root_ca = certificates.root_ca.display();
+    let (code, store) = examined(&redis_config(&server.address(), &format!("tls_root_ca = \"{root_ca}\"\n")), &[]);
+    assert_eq!(code, 0, "{store}");
+    let tls = store["steps"].as_array().expect("steps").iter().find(|step| step["step"] == "tls").expect("a step");
+    assert!(tls["detail"].as_str().expect("text").contains("certificate for "), "{tls}");
+    let (_, store) = examined(&redis_config(&server.address(), "tls = true\n"), &["--timeout", "3s"]);
+    let (step, detail, advice) = failed(&store);
+    assert_eq!(step, "tls", "{store}");
+    assert!(detail.contains("UnknownIssuer") && detail.contains("certificate for "), "{detail}");
+    assert!(advice.contains("tls_root_ca"), "{advice}");
+}
+
+#[test]
+fn sentinels_and_the_master_that_they_name_are_examined() {
+    let group = Group::start(&redis::Options::default(), &redis::Options::default()).expect("a group");
+    let nodes: Vec<String> = group.nodes().iter().map(|node| format!("\"{node}\"")).collect();
+    let config = format!("[stores.s]\ntype = \"redis-sentinel\"\nnodes = [{}]\n", nodes.join(", "));
+    let (code, store) = examined(&config, &[]);
+    assert_eq!(code, 0, "{store}");
+    // Three sentinels and the master.
+    assert_eq!(outcomes(&store, "connect"), ["ok"; 4]);
+    assert_eq!(outcomes(&store, "master"), ["ok"], "{store}");
+}
+
+#[test]
+fn a_nats_bucket_that_differs_is_a_warning() {
+    let server = Nats::single(&nats::Options::default()).expect("a server");
+    let config = |more: &str| {
+        let node = server.addresses().remove(0);
+        format!("[stores.n]\ntype = \"nats-js-kv\"\nnodes = [\"{node}\"]\ndatabase = \"doctored\"\n{more}")
+    };
+    let (code, store) = examined(&config(""), &[]);
+    assert_eq!(code, 0, "{store}");
+    assert_eq!(outcomes(&store, "remove"), ["ok"], "{store}");
+    let (code, store) = examined(&config("history = 5\n"), &[]);
+    assert_eq!((code, outcomes(&store, "bucket")), (0, vec!["warning".to_owned()]), "{store}");
+    let told = doctor(&config("history = 5\n"), &["--format", "nagios"]);
+    assert!(told.code == 1 && told.out.starts_with("WARNING - n bucket: "), "{}", told.out);
+}
