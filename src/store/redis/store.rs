@@ -1,5 +1,6 @@
 //! One database and table of a backend.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -80,6 +81,22 @@ async fn put(client: &Arc<Client>, command: Command, durability: Durability) -> 
         client.counters.wrote(1);
     }
     Ok(outcome)
+}
+
+/// The places of entries in groups that may be written in any order: of a key that stands twice, the second is in the
+/// second group, so that it is the one that stays.
+fn waves(entries: &[Entry<'_>]) -> Vec<Vec<usize>> {
+    let mut seen: HashMap<&[u8], usize> = HashMap::with_capacity(entries.len());
+    let mut waves: Vec<Vec<usize>> = Vec::new();
+    for (place, entry) in entries.iter().enumerate() {
+        let wave = seen.entry(entry.key).or_default();
+        if *wave == waves.len() {
+            waves.push(Vec::new());
+        }
+        waves[*wave].push(place);
+        *wave += 1;
+    }
+    waves
 }
 
 /// Removes full keys; says how many there were.
@@ -165,16 +182,23 @@ impl Store for RedisStore {
         if let Err(error) = self.refuse_closed() {
             return Reply::Ready(Err(error));
         }
-        let prepared: Vec<_> =
-            entries.iter().map(|entry| self.prepare_put(entry.key, entry.value, &entry.options)).collect();
+        let prepare = |entry: &Entry<'_>| self.prepare_put(entry.key, entry.value, &entry.options);
+        let prepare_wave =
+            |wave: Vec<usize>| -> Vec<_> { wave.into_iter().map(|place| (place, prepare(&entries[place]))).collect() };
+        let waves: Vec<Vec<_>> = waves(entries).into_iter().map(prepare_wave).collect();
         let client = Arc::clone(&self.client);
         Reply::pending(async move {
-            // Each is a request of its own, all of them on the way at once.
-            let writes = prepared.into_iter().map(async |prepared| match prepared {
-                Ok((command, durability)) => put(&client, command, durability).await,
-                Err(error) => Err(error),
-            });
-            Ok(join_all(writes).await)
+            let mut outcomes = Vec::new();
+            for wave in waves {
+                // Each is a request of its own, all of them on the way at once.
+                let writes = wave.into_iter().map(async |(place, prepared)| match prepared {
+                    Ok((command, durability)) => (place, put(&client, command, durability).await),
+                    Err(error) => (place, Err(error)),
+                });
+                outcomes.extend(join_all(writes).await);
+            }
+            outcomes.sort_unstable_by_key(|(place, _)| *place);
+            Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
         })
     }
 
@@ -328,5 +352,18 @@ impl Cursor for RedisCursor {
             let mut pages = pages.lock().await;
             pages.read(&client, &layout, most.max(1), deadline).await
         })
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_stands_twice_is_written_in_two_waves() {
+        let entry = |key: &'static [u8]| Entry { key, value: b"", options: PutOptions::default() };
+        let entries = [entry(b"a"), entry(b"b"), entry(b"a"), entry(b"c"), entry(b"a"), entry(b"b")];
+        assert_eq!(waves(&entries), [vec![0, 1, 3], vec![2, 5], vec![4]]);
+        assert!(waves(&[]).is_empty());
     }
 }

@@ -105,8 +105,9 @@ impl Driver {
             return Some(Arc::clone(reason));
         }
         queue.awake = false;
-        while self.outgoing.len() < BATCH {
-            let Some(request) = queue.waiting.pop_front() else { return None };
+        while self.outgoing.len() < BATCH
+            && let Some(request) = queue.waiting.pop_front()
+        {
             if !request.phase.send() {
                 continue;
             }
