@@ -43,7 +43,8 @@ impl Node {
         let login = match (url.username(), url.password()) {
             ("", None) => None,
             (user, password) => {
-                let password = password.map(decode).map_or(Some(None), |text| text.map(|text| Some(Secret::Text(text))))?;
+                let password =
+                    password.map(decode).map_or(Some(None), |text| text.map(|text| Some(Secret::Text(text))))?;
                 Some((decode(user)?, password))
             }
         };
@@ -149,7 +150,8 @@ fn nodes(settings: &mut Settings) -> Result<Vec<Node>> {
     let texts = texts.unwrap_or_else(|| vec![DEFAULT_NODE.to_owned()]);
     let parse = |(place, text): (usize, &String)| {
         // The text itself is not repeated: it may hold a password.
-        let message = format!("number {} is no server; expected host:port, nats://host:port or tls://host:port", place + 1);
+        let message =
+            format!("number {} is no server; expected host:port, nats://host:port or tls://host:port", place + 1);
         Node::parse(text).ok_or_else(|| Error::config(settings.name("nodes"), message))
     };
     texts.iter().enumerate().map(parse).collect()

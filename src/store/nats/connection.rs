@@ -134,7 +134,9 @@ impl Connection {
                 Link::Closed => return Err(Error::closed("store")),
                 Link::Up(session) if !session.lost.is_raised() => return Ok(session),
                 Link::Up(_) => None,
-                Link::Down(Some(error)) if matches!(error.status(), Status::AUTH | Status::CONFIG) => return Err(error),
+                Link::Down(Some(error)) if matches!(error.status(), Status::AUTH | Status::CONFIG) => {
+                    return Err(error);
+                }
                 Link::Down(trouble) => trouble,
             };
             match tokio::time::timeout_at(end, link.changed()).await {
@@ -151,24 +153,42 @@ impl Connection {
     ///
     /// As [`Connection::session`]; `UNAVAILABLE` when no answer came, `AUTH` when the server denied the question.
     pub async fn read(self: &Arc<Self>, subject: &Subject, payload: &Bytes, end: Instant) -> Result<Answer> {
-        let begin = Instant::now();
         loop {
-            let session = self.session(end).await?;
-            let attempt = end.min(Instant::now() + READ_ATTEMPT);
-            match session.ask(subject.clone(), payload.clone(), None, attempt).await {
-                Asked::Answer(message) => return Ok(Answer::Message(message)),
-                Asked::NoResponders => return Ok(Answer::NoResponders),
-                Asked::Lost => tokio::task::yield_now().await,
-                Asked::TimedOut => {
-                    if let Some(text) = session.refusal_since(begin) {
-                        return Err(denied(&text));
-                    }
-                }
+            if let Some(answer) = self.attempt(subject, payload, READ_ATTEMPT, end).await? {
+                return Ok(answer);
             }
             if Instant::now() >= end {
                 let text = "no answer came in time; the server is too slow, or the bucket has no leader";
                 return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
             }
+        }
+    }
+
+    /// Asks what changes nothing: once, for `limit` at most; `None` when no answer came.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::session`]; `AUTH` when the server denied the question.
+    pub async fn attempt(
+        self: &Arc<Self>,
+        subject: &Subject,
+        payload: &Bytes,
+        limit: Duration,
+        end: Instant,
+    ) -> Result<Option<Answer>> {
+        let session = self.session(end).await?;
+        let begin = Instant::now();
+        match session.ask(subject.clone(), payload.clone(), None, end.min(begin + limit)).await {
+            Asked::Answer(message) => Ok(Some(Answer::Message(message))),
+            Asked::NoResponders => Ok(Some(Answer::NoResponders)),
+            Asked::Lost => {
+                tokio::task::yield_now().await;
+                Ok(None)
+            }
+            Asked::TimedOut => match session.denial_since(begin, subject) {
+                Some(text) => Err(denied(&text)),
+                None => Ok(None),
+            },
         }
     }
 
@@ -187,11 +207,11 @@ impl Connection {
     ) -> Result<Answer> {
         let session = self.session(end).await?;
         let begin = Instant::now();
-        match session.ask(subject, payload, headers, end).await {
+        match session.ask(subject.clone(), payload, headers, end).await {
             Asked::Answer(message) => Ok(Answer::Message(message)),
             Asked::NoResponders => Ok(Answer::NoResponders),
             Asked::Lost => Err(ambiguous("the connection was lost before the server acknowledged it")),
-            Asked::TimedOut => match session.refusal_since(begin) {
+            Asked::TimedOut => match session.denial_since(begin, &subject) {
                 Some(text) => Err(denied(&text)),
                 None => Err(ambiguous("the server did not acknowledge it in time")),
             },
@@ -263,21 +283,44 @@ impl Connection {
     async fn manage(self: Arc<Self>) {
         let closing = self.closing.clone();
         let work = async {
+            let mut session = Arc::new(self.connect().await);
             loop {
-                let session = Arc::new(self.connect().await);
                 self.told(&session);
-                let lost = session.lost.clone();
+                let (lost, leaving) = (session.lost.clone(), session.leaving.clone());
                 self.set(Link::Up(session));
-                lost.raised().await;
-                log::write(Level::Warn, TARGET, || "the connection was lost".to_owned());
-                let text = "the connection was lost and is being made anew";
-                self.set(Link::Down(Some(Error::new(Status::UNAVAILABLE, "nodes", text))));
+                let successor = tokio::select! {
+                    () = lost.raised() => None,
+                    // While the server waits for its clients to leave, what is in flight still gets its answers.
+                    successor = self.succeed(&leaving) => Some(successor),
+                };
+                session = match successor {
+                    Some(successor) => Arc::new(successor),
+                    None => {
+                        log::write(Level::Warn, TARGET, || "the connection was lost".to_owned());
+                        let text = "the connection was lost and is being made anew";
+                        self.set(Link::Down(Some(Error::new(Status::UNAVAILABLE, "nodes", text))));
+                        Arc::new(self.connect().await)
+                    }
+                };
             }
         };
         let work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
         tokio::select! {
             () = closing.raised() => {}
             () = work => {}
+        }
+    }
+
+    /// A session with another server, once this one says that it leaves.
+    async fn succeed(&self, leaving: &Signal) -> Session {
+        leaving.raised().await;
+        log::write(Level::Info, TARGET, || "the server is about to leave; connecting to another one".to_owned());
+        loop {
+            // One that leaves takes no new connection.
+            if let Ok(session) = self.try_servers().await {
+                return session;
+            }
+            tokio::time::sleep(jittered(RESTART_DELAY)).await;
         }
     }
 

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
-use super::connection::{Connection, foreign};
-use super::protocol::{Delivery, Marks, Stored, number, text};
+use super::connection::{Answer, Connection, foreign};
+use super::protocol::{ApiError, Delivery, Marks, Stored, number, text};
 use super::session::Session;
 use crate::error::{Error, Result, Status};
 
@@ -25,6 +25,9 @@ const HEARTBEAT: Duration = Duration::from_millis(700);
 const SILENCE: Duration = Duration::from_millis(2_400);
 /// After how long without a reader the server removes a consumer.
 const INACTIVE: Duration = Duration::from_secs(10);
+
+/// How long the server may take to make a consumer; it may have chosen one that is away for it.
+const CREATION: Duration = Duration::from_secs(2);
 
 const LAST_CONSUMER: &str = "Nats-Last-Consumer";
 const STALLED: &str = "Nats-Consumer-Stalled";
@@ -96,16 +99,19 @@ impl Feed {
         let session = connection.session(end).await?;
         let inbox = session.client.new_inbox();
         let subscriber = session.client.subscribe(inbox.clone()).await.map_err(|_| unreachable_server())?;
-        let subject = format!("$JS.API.CONSUMER.CREATE.{}", bucket.stream);
-        let request = creation(&bucket.stream, &inbox, wanted);
-        let answer = match connection.api(&subject, &request, end).await? {
-            Ok(answer) => answer,
-            Err(error) if error.is_missing_stream() => return Ok(None),
-            Err(error) => {
-                let text = format!("no consumer could be made: {} (error {})", error.description, error.number);
-                return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
-            }
+        let subject = Subject::from(format!("$JS.API.CONSUMER.CREATE.{}", bucket.stream));
+        let request = Bytes::from(creation(&bucket.stream, &inbox, wanted).to_string());
+        // Once for each inbox: a second consumer that pushes to the same one would be mistaken for the first.
+        let answer = match connection.attempt(&subject, &request, CREATION, end).await? {
+            Some(Answer::Message(message)) => message,
+            Some(Answer::NoResponders) | None => return Err(no_consumer("nobody answers")),
         };
+        let answer: Value = serde_json::from_slice(&answer.payload).map_err(|_| foreign())?;
+        match ApiError::of(&answer) {
+            None => {}
+            Some(error) if error.is_missing_stream() => return Ok(None),
+            Some(error) => return Err(no_consumer(&format!("{} (error {})", error.description, error.number))),
+        }
         if session.lost.is_raised() {
             return Err(unreachable_server());
         }
@@ -113,7 +119,8 @@ impl Feed {
         if consumer.is_empty() {
             return Err(foreign());
         }
-        let pending = number(&answer, "num_pending") + answer.get("delivered").map_or(0, |at| number(at, "consumer_seq"));
+        let pending =
+            number(&answer, "num_pending") + answer.get("delivered").map_or(0, |at| number(at, "consumer_seq"));
         let stream = bucket.stream.clone();
         Ok(Some(Feed { session, subscriber, stream, consumer, last: 0, heard: Instant::now(), pending }))
     }
@@ -208,6 +215,10 @@ fn creation(stream: &str, inbox: &str, wanted: &Wanted) -> Value {
         }
     }
     json!({ "stream_name": stream, "config": config })
+}
+
+fn no_consumer(why: &str) -> Error {
+    Error::new(Status::UNAVAILABLE, super::KIND, format!("no consumer could be made: {why}"))
 }
 
 fn unreachable_server() -> Error {

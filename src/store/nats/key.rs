@@ -42,7 +42,8 @@ impl Keys {
             return Err(Error::argument("database", text));
         }
         if format == Format::Raw && !table.bytes().all(|byte| is_letter(byte) && byte != b'.') {
-            let text = "in the raw format it is the first part of the NATS key; it may hold a-z, A-Z, 0-9, _, -, = and /";
+            let text =
+                "in the raw format it is the first part of the NATS key; it may hold a-z, A-Z, 0-9, _, -, = and /";
             return Err(Error::argument("table", text));
         }
         let subjects = format!("$KV.{bucket}.");

@@ -60,11 +60,7 @@ impl Table {
     /// # Errors
     ///
     /// `UNAVAILABLE`, `AUTH`, `CORRUPT`, and what [`Keys::nats_key`](super::key::Keys::nats_key) says of a key.
-    pub(super) async fn read_many(
-        self: &Arc<Self>,
-        keys: Vec<Vec<u8>>,
-        end: Instant,
-    ) -> Result<Vec<Option<Record>>> {
+    pub(super) async fn read_many(self: &Arc<Self>, keys: Vec<Vec<u8>>, end: Instant) -> Result<Vec<Option<Record>>> {
         let mut found = Vec::with_capacity(keys.len());
         for window in keys.chunks(WINDOW) {
             let reads = window.iter().map(|key| async {
@@ -189,7 +185,8 @@ impl Cursor for NatsCursor {
                 let found = table.read_many(keys[from..to].to_vec(), end).await?;
                 let mut page: Vec<Record> = found.into_iter().flatten().collect();
                 if projection == Projection::Keys {
-                    let bare = page.iter().map(|record| entry::bare(record.key(), record.revision(), record.deadline()));
+                    let bare =
+                        page.iter().map(|record| entry::bare(record.key(), record.revision(), record.deadline()));
                     page = bare.collect::<Result<_>>()?;
                 }
                 *done.lock() = to;

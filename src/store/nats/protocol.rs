@@ -277,7 +277,10 @@ mod tests {
         let expected: [(&[u8], Option<Result<u64, u64>>); 5] = [
             (br#"{"stream":"KV_x","seq":7}"#, Some(Ok(7))),
             (br#"{"stream":"KV_x","domain":"d","seq": 18446744073709551615,"duplicate":true}"#, Some(Ok(u64::MAX))),
-            (br#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 3"},"seq":0}"#, Some(Err(10_071))),
+            (
+                br#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 3"},"seq":0}"#,
+                Some(Err(10_071)),
+            ),
             (br#"{"stream":"KV_x","seq":0}"#, None),
             (b"+OK", None),
         ];
@@ -308,10 +311,9 @@ mod tests {
     fn a_delivery_is_read_in_both_of_its_forms() {
         let expected =
             Delivery { stream_sequence: 5, consumer_sequence: 2, time_unix_ms: 1_700_000_000_123, pending: 9 };
-        for reply in [
-            "$JS.ACK.KV_x.c.1.5.2.1700000000123456789.9",
-            "$JS.ACK.hub.hash.KV_x.c.1.5.2.1700000000123456789.9.rand",
-        ] {
+        for reply in
+            ["$JS.ACK.KV_x.c.1.5.2.1700000000123456789.9", "$JS.ACK.hub.hash.KV_x.c.1.5.2.1700000000123456789.9.rand"]
+        {
             assert_eq!(Delivery::parse(reply), Some(expected), "{reply}");
         }
         for reply in ["", "$JS.ACK.a.b.c", "$JS.ACK.KV_x.c.1.x.2.3.9", "a.b.c.d.e.f.g.h.i"] {

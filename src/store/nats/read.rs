@@ -4,6 +4,7 @@
 //! where the bucket allows no direct gets, where `read_your_writes` is set, and where a condition depends on the answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::StatusCode;
 use bytes::Bytes;
@@ -17,6 +18,9 @@ use super::protocol::Stored;
 use super::store::Table;
 use crate::error::{Error, Result, Status};
 use crate::store::record::Record;
+
+/// How long a replica may take before the leader is asked how the bucket is.
+const DIRECT_ATTEMPT: Duration = Duration::from_millis(500);
 
 /// What a replica answered.
 enum Direct {
@@ -47,7 +51,9 @@ impl Table {
     ) -> Result<Option<(Arc<Facts>, Stored)>> {
         let subject = self.keys.direct_get(nats_key);
         loop {
-            if self.config().read_your_writes || !facts.allow_direct {
+            // With one replica it is the leader that answers.
+            let asks_leader = self.config().read_your_writes && facts.replicas > 1;
+            if asks_leader || !facts.allow_direct {
                 return Ok(self.leaders(nats_key, end).await?.map(|stored| (facts, stored)));
             }
             match self.direct(&subject, end).await? {
@@ -66,9 +72,10 @@ impl Table {
     }
 
     async fn direct(&self, subject: &async_nats::Subject, end: Instant) -> Result<Direct> {
-        let message = match self.engine.connection.read(subject, &Bytes::new(), end).await? {
-            Answer::NoResponders => return Ok(Direct::Nobody),
-            Answer::Message(message) => message,
+        let message = match self.engine.connection.attempt(subject, &Bytes::new(), DIRECT_ATTEMPT, end).await? {
+            // Servers before 2.10 leave a question about a bucket that is gone without any answer.
+            None | Some(Answer::NoResponders) => return Ok(Direct::Nobody),
+            Some(Answer::Message(message)) => message,
         };
         match message.status {
             Some(StatusCode::NOT_FOUND) => Ok(Direct::Nothing),
@@ -78,6 +85,14 @@ impl Table {
             }
             _ => Stored::of_direct(message).map(Direct::Found).ok_or_else(foreign),
         }
+    }
+
+    /// The first message of this table at or after a sequence, from the bucket's leader; none where it does not say.
+    pub(super) async fn next_after(&self, sequence: u64, end: Instant) -> Option<u64> {
+        let request = json!({ "seq": sequence, "next_by_subj": self.keys.filter() });
+        let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.bucket.stream);
+        let answer = self.engine.connection.api(&subject, &request, end).await.ok()?.ok()?;
+        Some(Stored::of_leader(&answer)?.sequence)
     }
 
     /// The message under a key, from the bucket's leader.

@@ -60,6 +60,8 @@ pub(super) struct Session {
     pub number: u64,
     /// Raised when the connection is gone.
     pub lost: Signal,
+    /// Raised when the server says that it will leave.
+    pub leaving: Signal,
     refusal: Arc<Mutex<Option<(Instant, String)>>>,
 }
 
@@ -89,11 +91,11 @@ impl Session {
     /// what went wrong otherwise.
     pub async fn connect(config: &NatsConfig, node: &Node) -> Result<Session> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
-        let (lost, refusal) = (Signal::default(), Arc::new(Mutex::new(None)));
+        let (lost, leaving, refusal) = (Signal::default(), Signal::default(), Arc::new(Mutex::new(None)));
         let target = server_addr(node)?;
         let nowhere: ServerAddr = NOWHERE.parse().map_err(|_| invalid_node(node))?;
         let options = options(config, node)?
-            .event_callback(listener(lost.clone(), Arc::clone(&refusal)))
+            .event_callback(listener(lost.clone(), leaving.clone(), Arc::clone(&refusal)))
             .reconnect_to_server_callback(once_to(target.clone(), nowhere.clone()));
         let limit = config.connect_timeout;
         let client = match tokio::time::timeout(limit, options.connect([target, nowhere].as_slice())).await {
@@ -104,7 +106,7 @@ impl Session {
         let info = client.server_info();
         let version = Version::parse(&info.version);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Ok(Session { client, info, version, number, lost, refusal })
+        Ok(Session { client, info, version, number, lost, leaving, refusal })
     }
 
     /// Sends a request and waits for its answer, at most until `end`.
@@ -128,9 +130,13 @@ impl Session {
         }
     }
 
-    /// What the server refused since `begin`: it says so on the connection, and not in answer to a request.
-    pub fn refusal_since(&self, begin: Instant) -> Option<String> {
-        self.refusal.lock().as_ref().filter(|(at, _)| *at >= begin).map(|(_, text)| text.clone())
+    /// What the server said since `begin` when it denied a publish on `subject`: on the connection, and not in answer.
+    pub fn denial_since(&self, begin: Instant, subject: &str) -> Option<String> {
+        let said = self.refusal.lock();
+        let (_, text) = said.as_ref().filter(|(at, _)| *at >= begin)?;
+        let lower = text.to_lowercase();
+        let is_denial = lower.contains("permissions violation") && lower.contains(&subject.to_lowercase());
+        is_denial.then(|| text.clone())
     }
 }
 
@@ -168,9 +174,8 @@ fn options(config: &NatsConfig, node: &Node) -> Result<ConnectOptions> {
         Login::Nkey(seed) => options.nkey(seed.reveal()?.trim().to_owned()),
         Login::Credentials(path) => {
             let read = std::fs::read_to_string(path);
-            let text = read.map_err(|error| {
-                Error::config("credentials", format!("{} cannot be read: {error}", path.display()))
-            })?;
+            let text = read
+                .map_err(|error| Error::config("credentials", format!("{} cannot be read: {error}", path.display())))?;
             // The parser's own words are left out: they may quote the file.
             options.credentials(&text).map_err(|_| {
                 let text = format!("{} is no credentials file: expected a user's JWT and its seed", path.display());
@@ -192,10 +197,15 @@ fn invalid_node(node: &Node) -> Error {
 
 type Boxed<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + Sync>>;
 
-fn listener(lost: Signal, refusal: Arc<Mutex<Option<(Instant, String)>>>) -> impl Fn(Event) -> Boxed<()> + Send + Sync {
+fn listener(
+    lost: Signal,
+    leaving: Signal,
+    refusal: Arc<Mutex<Option<(Instant, String)>>>,
+) -> impl Fn(Event) -> Boxed<()> + Send + Sync {
     move |event| {
         match event {
             Event::Disconnected | Event::Closed => lost.raise(),
+            Event::LameDuckMode => leaving.raise(),
             Event::ServerError(error) => {
                 log::write(Level::Warn, TARGET, || format!("the server says: {error}"));
                 *refusal.lock() = Some((Instant::now(), error.to_string()));
@@ -231,9 +241,11 @@ fn reason(node: &Node, error: &ConnectError, limit: Duration) -> Error {
     let unavailable = |origin: &'static str, text: String| Error::new(Status::UNAVAILABLE, origin, text);
     let refused = |text: String| Error::new(Status::AUTH, "username", text);
     match error.kind() {
-        ConnectErrorKind::Authentication => {
-            Error::new(Status::AUTH, "nkey", format!("{address} cannot be signed in to: the seed of the key is no valid one"))
-        }
+        ConnectErrorKind::Authentication => Error::new(
+            Status::AUTH,
+            "nkey",
+            format!("{address} cannot be signed in to: the seed of the key is no valid one"),
+        ),
         ConnectErrorKind::AuthorizationViolation => refused(format!("{address} refused the login")),
         _ if lower.contains("authentication") || lower.contains("authorization") => {
             refused(format!("{address} refused the login: {cause}"))
@@ -241,7 +253,10 @@ fn reason(node: &Node, error: &ConnectError, limit: Duration) -> Error {
         ConnectErrorKind::Dns => unavailable("nodes", format!("{} cannot be resolved: {cause}", node.host)),
         ConnectErrorKind::TimedOut => silent(node, limit),
         ConnectErrorKind::Tls => unavailable("tls", format!("TLS with {address} failed: {cause}")),
-        _ if ["certificate", "tls", "handshake", "alert", "corrupt message"].iter().any(|word| lower.contains(word)) => {
+        _ if ["certificate", "tls", "handshake", "alert", "corrupt message"]
+            .iter()
+            .any(|word| lower.contains(word)) =>
+        {
             unavailable("tls", format!("TLS with {address} failed: {cause}"))
         }
         _ => unavailable("nodes", format!("{address} cannot be reached: {cause}")),

@@ -216,7 +216,8 @@ impl Store for NatsStore {
     fn touch(&self, key: &[u8], lifetime: Lifetime) -> Reply<bool> {
         checked!(refuse_max_idle(lifetime));
         if lifetime.lifespan != Term::Default {
-            let text = "a message cannot be changed on NATS, so a new lifespan takes a new revision; put the record again";
+            let text =
+                "a message cannot be changed on NATS, so a new lifespan takes a new revision; put the record again";
             return Reply::Ready(Err(Error::new(Status::UNSUPPORTED, "lifespan", text)));
         }
         self.contains(key)
@@ -245,9 +246,7 @@ impl Store for NatsStore {
     }
 
     fn size(&self) -> Reply<u64> {
-        self.reply(move |table, end| async move {
-            Ok(table.list(&ListOptions::default(), end).await?.len() as u64)
-        })
+        self.reply(move |table, end| async move { Ok(table.list(&ListOptions::default(), end).await?.len() as u64) })
     }
 
     fn watch(&self, options: &WatchOptions) -> Reply<Arc<dyn Watch>> {
@@ -274,6 +273,7 @@ impl Store for NatsStore {
         let nodes: Vec<String> = config.nodes.iter().map(super::config::Node::address).collect();
         about.insert("nodes".into(), nodes.into());
         about.insert("connected".into(), session.is_some().into());
+        about.insert("connected_to".into(), session.as_ref().map(|session| session.info.server_name.clone()).into());
         about.insert("server_version".into(), session.map(|session| session.info.version.clone()).into());
         let trouble = table.engine.connection.trouble().map(|error| error.to_string());
         about.insert("trouble".into(), trouble.into());

@@ -35,6 +35,8 @@ use crate::{clock, clock::NEVER};
 
 /// How long one attempt to begin anew may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
+/// How often the leader of a replicated bucket is asked what an idle watch should have seen.
+const CHECK: Duration = Duration::from_secs(2);
 /// The pause between two looks for a bucket that is gone.
 const MISSING_DELAY: Duration = Duration::from_millis(500);
 
@@ -112,6 +114,10 @@ struct Watcher {
     last: u64,
     /// Whether what is being told was there when the watch began.
     is_initial: bool,
+    /// When the leader was last asked what an idle feed should have seen.
+    checked: Instant,
+    /// The message that it then had.
+    awaited: Option<u64>,
 }
 
 impl Watcher {
@@ -127,6 +133,8 @@ impl Watcher {
             expiries: BinaryHeap::new(),
             last: 0,
             is_initial,
+            checked: Instant::now(),
+            awaited: None,
         }
     }
 
@@ -187,6 +195,8 @@ impl Watcher {
                     continue;
                 }
             };
+            let is_behind = matches!(step, Step::Idle) && self.is_behind().await;
+            let step = if is_behind { Step::Broken } else { step };
             match step {
                 Step::Message(delivered) => {
                     let is_last = delivered.pending == 0;
@@ -209,6 +219,20 @@ impl Watcher {
                 }
             }
         }
+    }
+
+    /// Whether the leader has had a message for a while that the feed's replica does not come to. A consumer lives on one
+    /// replica, and says that it is idle when that one has fallen behind.
+    async fn is_behind(&mut self) -> bool {
+        if self.facts.replicas < 2 || self.checked.elapsed() < CHECK {
+            return false;
+        }
+        self.checked = Instant::now();
+        let was_awaited = self.awaited.take().is_some_and(|sequence| sequence > self.last);
+        if !was_awaited {
+            self.awaited = self.table.next_after(self.last + 1, Instant::now() + CHECK).await;
+        }
+        was_awaited
     }
 
     /// A feed that goes on where the last one broke, however long it takes.
@@ -348,7 +372,8 @@ impl Watcher {
         if stored.marks.mark == Mark::Expired {
             return;
         }
-        if let Some(known) = self.known.get(&self.hash(key)).filter(|known| clock::has_passed(known.deadline)).copied() {
+        if let Some(known) = self.known.get(&self.hash(key)).filter(|known| clock::has_passed(known.deadline)).copied()
+        {
             self.known.remove(&self.hash(key));
             self.push_gone(key, EventKind::Expired, known);
         }

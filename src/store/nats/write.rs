@@ -164,13 +164,7 @@ impl Table {
         self.send(&self.keys.subject(&write.nats_key), &write.draft.body, headers.as_ref(), end).await
     }
 
-    async fn check_size(
-        &self,
-        facts: &Facts,
-        write: &Write,
-        headers: Option<&HeaderMap>,
-        end: Instant,
-    ) -> Result<()> {
+    async fn check_size(&self, facts: &Facts, write: &Write, headers: Option<&HeaderMap>, end: Instant) -> Result<()> {
         let session = self.engine.connection.session(end).await?;
         let whole = write.draft.body.len() + headers.map_or(0, headers_length);
         let limit = match usize::try_from(facts.max_message) {
@@ -220,9 +214,11 @@ impl Table {
         let bucket = &self.bucket.name;
         let told = format!("{} (error {})", error.description, error.number);
         match error.number {
-            protocol::MESSAGE_EXCEEDS_MAXIMUM => {
-                Error::new(Status::TOO_LARGE, "value", format!("the bucket {bucket} takes no message of its size: {told}"))
-            }
+            protocol::MESSAGE_EXCEEDS_MAXIMUM => Error::new(
+                Status::TOO_LARGE,
+                "value",
+                format!("the bucket {bucket} takes no message of its size: {told}"),
+            ),
             protocol::STREAM_STORE_FAILED if error.description.contains("maximum") => {
                 let text = format!("the bucket {bucket} is full: {told}; remove records or raise its limit");
                 Error::new(Status::UNAVAILABLE, "max_bytes", text)
@@ -260,7 +256,8 @@ fn check_durability(durability: Durability, facts: &Facts) -> Result<()> {
         Durability::All => "all replicas are asked for".to_owned(),
     };
     let replicas = facts.replicas;
-    let text = format!("{text}; the bucket is on {replicas} servers, and an acknowledgement covers {covered} besides one");
+    let text =
+        format!("{text}; the bucket is on {replicas} servers, and an acknowledgement covers {covered} besides one");
     Err(Error::new(Status::UNSUPPORTED, "durability", text))
 }
 

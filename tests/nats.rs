@@ -1,0 +1,18 @@
+//! The `nats-js-kv` store on real servers, of the current version and of the oldest.
+
+#[path = "nats/buckets.rs"]
+mod buckets;
+#[path = "nats/common.rs"]
+mod common;
+#[path = "nats/faults.rs"]
+mod faults;
+#[path = "nats/lifespans.rs"]
+mod lifespans;
+#[path = "nats/logins.rs"]
+mod logins;
+#[path = "nats/operations.rs"]
+mod operations;
+#[path = "servers/mod.rs"]
+mod servers;
+#[path = "nats/watches.rs"]
+mod watches;

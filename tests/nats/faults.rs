@@ -1,0 +1,142 @@
+//! A server that dies, hangs or is not there.
+
+use std::time::{Duration, Instant};
+
+use larder::Status;
+use larder::store::options::PutOptions;
+use serde_json::json;
+
+use crate::common::*;
+use crate::servers::nats::{Nats, Options};
+use crate::servers::ports;
+
+const LONG: Option<Duration> = Some(Duration::from_secs(60));
+
+#[test]
+fn a_server_that_is_not_there_is_named_at_the_deadline() {
+    let address = format!("127.0.0.1:{}", ports::free(1)[0]);
+    let store = store(&address, &bucket(), json!({"nodes": [format!("nats://me:hush@{address}")]}));
+    let begin = Instant::now();
+    let error = larder::wait(store.get(b"k"), Some(Duration::from_millis(300))).expect_err("nobody is there");
+    assert!(begin.elapsed() >= Duration::from_millis(290));
+    assert_eq!((error.status(), error.origin()), (Status::UNAVAILABLE, "nodes"), "{error}");
+    assert!(error.message().contains(&address) && !error.message().contains("hush"), "{error}");
+    let error = larder::wait(store.put(b"k", b"v", &PutOptions::default()), Some(Duration::from_millis(100)));
+    assert_eq!(error.expect_err("nothing was sent").status(), Status::UNAVAILABLE);
+    assert!(!store.describe().to_string().contains("hush"));
+    let store = crate::common::store("no-such-host.invalid:4222", &bucket(), json!({"timeout": "5s"}));
+    let error = wait(store.get(b"k")).expect_err("no such host");
+    assert!(error.status() == Status::UNAVAILABLE && error.message().contains("no-such-host.invalid"), "{error}");
+}
+
+#[test]
+fn a_write_whose_answer_never_came_is_ambiguous() {
+    let mut nats = Nats::single(&Options::default()).expect("a server");
+    let store = store(&nats.addresses()[0], &bucket(), json!({}));
+    put(&store, b"k", b"1");
+    nats.node(0).process().pause();
+    // At the caller's deadline, while the connection still seems to be there.
+    let late = larder::wait(store.put(b"k", b"2", &PutOptions::default()), Some(Duration::from_millis(300)));
+    assert_eq!(late.expect_err("no answer").status(), Status::AMBIGUOUS);
+    // And when the hang is noticed, which is long before this deadline.
+    let begin = Instant::now();
+    let lost = larder::wait(store.put(b"k", b"3", &PutOptions::default()), LONG);
+    assert_eq!(lost.expect_err("no answer").status(), Status::AMBIGUOUS);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    assert_eq!(store.describe()["connected"], false);
+    // What was never sent is no riddle.
+    let unsent = larder::wait(store.put(b"k", b"4", &PutOptions::default()), Some(Duration::from_millis(300)));
+    assert_eq!(unsent.expect_err("no connection").status(), Status::UNAVAILABLE);
+    nats.node(0).process().resume();
+    // A read waits for the connection. What was in flight may have happened, what was not sent has not.
+    let found = larder::wait(store.get(b"k"), LONG).expect("an answer").expect("a record");
+    assert!([&b"1"[..], b"2", b"3"].contains(&found.value()), "{found:?}");
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_a_server_is_killed_and_reads_go_on() {
+    let mut nats = Nats::single(&Options::default()).expect("a server");
+    let store = store(&nats.addresses()[0], &bucket(), json!({}));
+    for number in 0..200 {
+        put(&store, format!("k{number}").as_bytes(), b"v");
+    }
+    nats.node(0).process().kill();
+    let reading = std::sync::Arc::clone(&store);
+    let reader = std::thread::spawn(move || larder::wait(reading.get(b"k7"), LONG));
+    std::thread::sleep(Duration::from_millis(700));
+    nats.node(0).start_again().expect("it starts");
+    assert!(reader.join().expect("no panic").expect("an answer").is_some());
+    assert_eq!(larder::wait(store.size(), LONG), Ok(200));
+    // A write that found no connection waits for one.
+    nats.node(0).process().kill();
+    std::thread::sleep(Duration::from_millis(100));
+    let writing = std::sync::Arc::clone(&store);
+    let writer = std::thread::spawn(move || larder::wait(writing.put(b"w", b"v", &PutOptions::default()), LONG));
+    std::thread::sleep(Duration::from_millis(100));
+    nats.node(0).start_again().expect("it starts");
+    done(writer.join().expect("no panic"));
+}
+
+#[test]
+fn three_servers_lose_their_leader_and_nothing_else() {
+    let mut nats = Nats::cluster(&Options::default()).expect("three servers");
+    let name = bucket();
+    let more = json!({"nodes": nats.addresses(), "replicas": 3, "read_your_writes": true, "timeout": "30s"});
+    let store = store("", &name, more);
+    let watch = wait(store.watch(&Default::default())).expect("a watch");
+    let mut sent = 0_u32;
+    let write = |number: u32| {
+        let durable =
+            PutOptions { durability: larder::store::options::Durability::Replicas(1), ..PutOptions::default() };
+        wait(store.put(format!("k{number:04}").as_bytes(), b"v", &durable))
+    };
+    for number in 0..50 {
+        write(number).expect("written");
+    }
+    let leader = nats.leader_of(&format!("KV_{name}")).expect("a leader");
+    nats.node(leader).process().kill();
+    let mut acknowledged = Vec::new();
+    for number in 50..100 {
+        sent += 1;
+        match write(number) {
+            Ok(_) => acknowledged.push(number),
+            Err(error) => assert_eq!(error.status(), Status::AMBIGUOUS, "{error}"),
+        }
+    }
+    assert!(acknowledged.len() as u32 >= sent - 2, "{} of {sent}", acknowledged.len());
+    for number in acknowledged {
+        assert!(get(&store, format!("k{number:04}").as_bytes()).is_some(), "{number} is lost");
+    }
+    put(&store, b"end", b"");
+    wait(store.remove(b"end", None)).expect("removed");
+    let events = events_until(&watch, larder::store::event::EventKind::Removed);
+    let mut keys: Vec<_> = told(&events).into_iter().map(|(_, key, _)| key).collect();
+    let count = keys.len();
+    keys.dedup();
+    assert_eq!(count - 1, keys.len(), "only the end is told of twice");
+    assert_eq!(keys.len() as u64, larder::wait(store.size(), LONG).expect("a number") + 1);
+}
+
+#[test]
+fn a_server_that_is_drained_leaves_no_write_in_doubt() {
+    let mut nats = Nats::cluster(&Options::default()).expect("three servers");
+    let more = json!({"nodes": nats.addresses(), "replicas": 3, "timeout": "30s"});
+    let store = store("", &bucket(), more);
+    put(&store, b"k", b"v");
+    let leaving = store.describe()["connected_to"].as_str().expect("a name").to_owned();
+    let number: usize = leaving.trim_start_matches("node-").parse().expect("a number");
+    let writing = std::sync::Arc::clone(&store);
+    let (stop, stopped) = std::sync::mpsc::channel();
+    let writer = std::thread::spawn(move || {
+        let mut written = 0;
+        while stopped.try_recv().is_err() {
+            put(&writing, b"k", b"v");
+            written += 1;
+        }
+        written
+    });
+    nats.node(number).drain().expect("it ends");
+    stop.send(()).expect("the writer listens");
+    assert!(writer.join().expect("no write failed") > 0);
+    assert_ne!(store.describe()["connected_to"], leaving);
+}

@@ -1,0 +1,53 @@
+//! Lifespans: by the server where it can, and by every reader.
+
+use std::time::Duration;
+
+use larder::store::options::{Condition, ListOptions, Outcome, PutOptions};
+use serde_json::json;
+
+use crate::common::*;
+
+#[test]
+fn an_expired_record_is_shown_by_no_read_and_counts_as_absent() {
+    for address in servers() {
+        for format in FORMATS {
+            let name = bucket();
+            let store = store(&address, &name, json!({"format": format}));
+            let revision = done(wait(store.put(b"k", b"v", &living(Duration::from_millis(700)))));
+            done(wait(store.put(b"long", b"v", &living(Duration::from_secs(3600)))));
+            let left = wait(store.get(b"k")).expect("an answer").expect("fresh").expires_in_ms();
+            assert!(left.is_some_and(|left| left <= 700), "{left:?}");
+            std::thread::sleep(Duration::from_millis(710));
+            assert_eq!(get(&store, b"k"), None, "{format}");
+            assert_eq!(wait(store.contains(b"k")), Ok(false));
+            assert_eq!(wait(store.list(&ListOptions::default())).expect("a list").len(), 1);
+            assert_eq!(wait(store.remove(b"k", None)), Ok(Outcome::NotFound));
+            let put_if = |condition| wait(store.put(b"k", b"w", &PutOptions { condition, ..PutOptions::default() }));
+            assert_eq!(put_if(Condition::IfRevision(revision)), Ok(Outcome::NotFound));
+            assert!(matches!(put_if(Condition::IfAbsent), Ok(Outcome::Done { .. })));
+            let left = wait(store.get(b"long")).expect("an answer").expect("there").expires_in_ms();
+            assert!(left.is_some_and(|left| left > 3_500_000), "{left:?}");
+        }
+    }
+}
+
+#[test]
+fn the_server_removes_what_has_expired_where_it_can() {
+    let (address, name) = (current(), bucket());
+    let foreign = Foreign::new(&address);
+    let store = store(&address, &name, json!({"lifespan": "1s"}));
+    put(&store, b"k", b"v");
+    let (headers, _) = foreign.last(&format!("KV_{name}"), &format!("$KV.{name}.t.kk"));
+    assert!(headers.contains("Nats-TTL: 1\r\n") && headers.contains("Larder-Expires: "), "{headers}");
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let (headers, _) = foreign.last(&format!("KV_{name}"), &format!("$KV.{name}.t.kk"));
+        if headers.contains("Nats-Marker-Reason: MaxAge") {
+            break;
+        }
+        assert!(std::time::Instant::now() < end, "{headers}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(get(&store, b"k"), None);
+    assert_eq!(store.describe()["capabilities"]["lifespan"], "by the server and by readers");
+}

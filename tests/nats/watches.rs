@@ -1,0 +1,130 @@
+//! Watches: what they tell, and that they go on where they were when a server comes back.
+
+use std::time::Duration;
+
+use larder::store::Backend;
+use larder::store::event::EventKind::{Created, Current, Expired, Lost, Removed, Updated};
+use larder::store::options::{WatchOptions, WatchStart};
+use serde_json::{Value, json};
+
+use crate::common::*;
+use crate::servers::nats::{Nats, Options};
+
+fn existing() -> WatchOptions {
+    WatchOptions { start: WatchStart::Existing, ..WatchOptions::default() }
+}
+
+#[test]
+fn a_watch_tells_what_happened_to_the_records_of_its_table() {
+    for address in servers() {
+        for format in FORMATS {
+            let name = bucket();
+            let backend = backend(&address, json!({"format": format}));
+            let store = backend.open(&name, "t").expect("a store");
+            let other = backend.open(&name, "u").expect("a store");
+            put(&store, b"there", b"1");
+            put(&other, b"there", b"1");
+            let now = wait(store.watch(&WatchOptions::default())).expect("a watch");
+            let all = wait(store.watch(&existing())).expect("a watch");
+            let some = wait(store.watch(&WatchOptions { prefix: b"n".to_vec(), ..existing() })).expect("a watch");
+            assert_eq!(told(&events_until(&some, Current)).len(), 1);
+            let first = events_until(&all, Current);
+            assert_eq!(told(&first)[0], (Created, "there".to_owned(), "1".to_owned()));
+            assert!(first[0].initial && first.len() == 2);
+            put(&store, b"there", b"2");
+            let revision = put(&store, b"new", b"3");
+            put(&other, b"new", b"other");
+            wait(store.remove(b"new", None)).expect("removed");
+            done(wait(store.put(b"brief", b"4", &living(Duration::from_millis(600)))));
+            let text = |kind, key: &str, value: &str| (kind, key.to_owned(), value.to_owned());
+            let expected = [
+                text(Updated, "there", "2"),
+                text(Created, "new", "3"),
+                text(Removed, "new", ""),
+                text(Created, "brief", "4"),
+                text(Expired, "brief", ""),
+            ];
+            for watch in [&now, &all] {
+                let events = events_until(watch, Expired);
+                assert_eq!(told(&events), expected, "{format}");
+                assert_eq!(events[2].record.as_ref().map(|record| record.revision()), Some(revision));
+                assert!(events.iter().all(|event| !event.initial));
+            }
+            assert_eq!(told(&events_until(&some, Removed)), expected[1..3]);
+            // The server's own mark of the expiry tells nothing anew, and the key is a new one.
+            std::thread::sleep(Duration::from_millis(1200));
+            put(&store, b"brief", b"5");
+            assert_eq!(told(&events_until(&all, Created)), [text(Created, "brief", "5")]);
+        }
+    }
+}
+
+#[test]
+fn what_was_there_is_told_in_full_however_small_the_queue() {
+    let store = store(&current(), &bucket(), json!({}));
+    for number in 0..500 {
+        put(&store, format!("k{number}").as_bytes(), b"v");
+    }
+    let watch = wait(store.watch(&WatchOptions { capacity: 7, ..existing() })).expect("a watch");
+    let events = events_until(&watch, Current);
+    assert_eq!(events.len(), 501);
+    for number in 0..50 {
+        put(&store, format!("k{number}").as_bytes(), b"w");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let events = events_until(&watch, Lost);
+    let lost = events.last().map_or(0, |event| event.lost);
+    assert_eq!(events.len() as u64 - 1 + lost, 50);
+}
+
+#[test]
+fn a_bucket_that_was_made_anew_is_told_of() {
+    let (address, name) = (current(), bucket());
+    let foreign = Foreign::new(&address);
+    let store = store(&address, &name, json!({}));
+    put(&store, b"a", b"1");
+    put(&store, b"b", b"1");
+    let watch = wait(store.watch(&WatchOptions::default())).expect("a watch");
+    foreign.api(&format!("STREAM.DELETE.KV_{name}"), Value::Null);
+    put(&store, b"c", b"2");
+    let events = told(&events_until(&watch, Created));
+    assert_eq!(events, [(Lost, String::new(), String::new()), (Created, "c".to_owned(), "2".to_owned())]);
+    put(&store, b"c", b"3");
+    assert_eq!(told(&events_until(&watch, Updated)), [(Updated, "c".to_owned(), "3".to_owned())]);
+}
+
+#[test]
+fn a_watch_misses_and_repeats_nothing_when_its_server_dies_or_hangs() {
+    let mut nats = Nats::single(&Options::default()).expect("a server");
+    let address = nats.addresses()[0].clone();
+    let name = bucket();
+    let store = store(&address, &name, json!({"timeout": "30s"}));
+    let watch = wait(store.watch(&WatchOptions::default())).expect("a watch");
+    let mut expected = Vec::new();
+    for round in 0..3 {
+        match round {
+            0 => {}
+            1 => {
+                nats.node(0).process().kill();
+                std::thread::sleep(Duration::from_millis(500));
+                nats.node(0).start_again().expect("it starts");
+            }
+            _ => {
+                nats.node(0).process().pause();
+                std::thread::sleep(Duration::from_millis(3500));
+                nats.node(0).process().resume();
+            }
+        }
+        // A writer of its own connection, which may be there before the watch is.
+        let writer = crate::common::store(&address, &name, json!({"timeout": "30s"}));
+        for number in 0..100 {
+            let key = format!("{round}-{number}");
+            put(&writer, key.as_bytes(), b"v");
+            expected.push((Created, key, "v".to_owned()));
+        }
+    }
+    put(&store, b"end", b"");
+    wait(store.remove(b"end", None)).expect("removed");
+    expected.extend([(Created, "end".to_owned(), String::new()), (Removed, "end".to_owned(), String::new())]);
+    assert_eq!(told(&events_until(&watch, Removed)), expected);
+}
