@@ -84,6 +84,7 @@ fn three_servers_lose_their_leader_and_nothing_else() {
     let more = json!({"nodes": nats.addresses(), "replicas": 3, "read_your_writes": true, "timeout": "30s"});
     let store = store("", &name, more);
     let watch = wait(store.watch(&Default::default())).expect("a watch");
+    put(&store, b"end", b"");
     let mut sent = 0_u32;
     let write = |number: u32| {
         let durable =
@@ -107,13 +108,11 @@ fn three_servers_lose_their_leader_and_nothing_else() {
     for number in acknowledged {
         assert!(get(&store, format!("k{number:04}").as_bytes()).is_some(), "{number} is lost");
     }
-    put(&store, b"end", b"");
+    // A key that the watch knows: of one that came and went while it had no connection, the bucket keeps the mark only.
     wait(store.remove(b"end", None)).expect("removed");
-    let events = events_until(&watch, larder::store::event::EventKind::Removed);
-    let mut keys: Vec<_> = told(&events).into_iter().map(|(_, key, _)| key).collect();
-    let count = keys.len();
-    keys.dedup();
-    assert_eq!(count - 1, keys.len(), "only the end is told of twice");
+    let events = told(&events_until(&watch, larder::store::event::EventKind::Removed));
+    let keys: std::collections::BTreeSet<_> = events.iter().map(|(_, key, _)| key).collect();
+    assert_eq!(events.len() - 1, keys.len(), "only the end is told of twice: {events:?}");
     assert_eq!(keys.len() as u64, larder::wait(store.size(), LONG).expect("a number") + 1);
 }
 
