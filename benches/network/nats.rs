@@ -182,7 +182,7 @@ impl Peer {
 }
 
 fn raw_get(address: &str) -> Candidate {
-    let mut raw = Raw::open(address);
+    let mut raw = Raw::open(address, "raw.get");
     let run = move |turn| {
         lanes::one_at_a_time(turn, |number| {
             let subject = format!("$JS.API.DIRECT.GET.KV_{BUCKET}.$KV.{BUCKET}.{}", key(number % KEYS));
@@ -193,7 +193,7 @@ fn raw_get(address: &str) -> Candidate {
 }
 
 fn raw_put(address: &str) -> Candidate {
-    let mut raw = Raw::open(address);
+    let mut raw = Raw::open(address, "raw.put");
     let run = move |turn| {
         lanes::one_at_a_time(turn, |number| {
             assert!(raw.request(&format!("$KV.{BUCKET}.{}", key(number % KEYS)), &[7; VALUE]) > 0);
@@ -205,15 +205,18 @@ fn raw_put(address: &str) -> Candidate {
 /// A blocking socket that speaks just enough of the protocol.
 struct Raw {
     reader: BufReader<TcpStream>,
+    /// Where answers come; each connection has its own.
+    inbox: &'static str,
 }
 
 impl Raw {
-    fn open(address: &str) -> Raw {
+    fn open(address: &str, inbox: &'static str) -> Raw {
         let socket = TcpStream::connect(address).expect("the server listens");
         socket.set_nodelay(true).expect("a TCP socket");
-        let mut raw = Raw { reader: BufReader::new(socket) };
+        let mut raw = Raw { reader: BufReader::new(socket), inbox };
         raw.line();
-        raw.send(b"CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true}\r\nSUB raw.inbox 1\r\nPING\r\n");
+        let options = "{\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true}";
+        raw.send(format!("CONNECT {options}\r\nSUB {inbox} 1\r\nPING\r\n").as_bytes());
         while raw.line() != "PONG" {}
         raw
     }
@@ -230,7 +233,7 @@ impl Raw {
 
     /// The length of the answer to a request.
     fn request(&mut self, subject: &str, payload: &[u8]) -> usize {
-        let mut message = format!("PUB {subject} raw.inbox {}\r\n", payload.len()).into_bytes();
+        let mut message = format!("PUB {subject} {} {}\r\n", self.inbox, payload.len()).into_bytes();
         message.extend_from_slice(payload);
         message.extend_from_slice(b"\r\n");
         self.send(&message);
