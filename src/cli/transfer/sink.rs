@@ -63,6 +63,8 @@ pub struct Sink<'a> {
     /// What the records came to so far.
     pub tally: Tally,
     too_large: Vec<Vec<u8>>,
+    /// Whether the store has its connection and its place, so that many writes go out in their order.
+    is_settled: bool,
 }
 
 /// How far a page came.
@@ -76,7 +78,8 @@ pub struct Written {
 impl<'a> Sink<'a> {
     /// Writes to `endpoint`; `lossy` lets go of what it cannot keep.
     pub fn new(endpoint: &'a Endpoint, if_exists: IfExists, lossy: bool) -> Sink<'a> {
-        Sink { endpoint, keeps: endpoint.keeps(), if_exists, lossy, tally: Tally::default(), too_large: Vec::new() }
+        let (keeps, tally) = (endpoint.keeps(), Tally::default());
+        Sink { endpoint, keeps, if_exists, lossy, tally, too_large: Vec::new(), is_settled: false }
     }
 
     /// Writes records in their order. What fails and can pass is tried again, from the first record on that is not known
@@ -85,8 +88,12 @@ impl<'a> Sink<'a> {
         let mut done = 0;
         let mut attempts = self.endpoint.patience.attempts();
         while done < items.len() {
-            let step = self.step(&items[done..], before, attempts.left());
+            // Writes that all wait for a connection, or for a bucket to be made, go out in any order afterwards: the
+            // first one goes alone.
+            let end = if self.is_settled { items.len() } else { done + 1 };
+            let step = self.step(&items[done..end], before, attempts.left());
             done += step.done;
+            self.is_settled = step.failure.is_none();
             if step.done > 0 {
                 attempts = self.endpoint.patience.attempts();
             }

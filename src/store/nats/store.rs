@@ -72,7 +72,8 @@ impl Table {
                     Err(error) => Err(error.clone()),
                 }
             });
-            outcomes.extend(join_all(puts).await);
+            // Without tokio's budget, at whose end what is left would be sent in reverse: revisions follow the order.
+            outcomes.extend(tokio::task::unconstrained(join_all(puts)).await);
         }
         outcomes
     }
