@@ -13,8 +13,8 @@ use super::output::{Output, from_hex};
 use super::transfer::endpoint::Endpoint;
 use super::{dump, load, migrate, source};
 use crate::boundary::wait::wait;
-use crate::config::{Config, duration};
 use crate::config::settings::unknown;
+use crate::config::{Config, duration};
 use crate::error::{Error, Result, Status};
 use crate::larder::Larder;
 use crate::store::Store;
@@ -97,11 +97,7 @@ impl Session {
             "dump" => dump::run(self, given, output),
             "load" => load::run(self, given, output),
             "migrate" => migrate::run(self, given, output),
-            other => Err(Error::argument(
-                "command",
-                unknown(other, COMMANDS, "commands"),
-            )
-            .into()),
+            other => Err(Error::argument("command", unknown(other, COMMANDS, "commands")).into()),
         }
     }
 
