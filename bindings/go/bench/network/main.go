@@ -29,6 +29,7 @@ type plan struct {
 
 func main() {
 	quick := flag.Bool("quick", false, "measure in about a minute")
+	only := flag.String("only", "", "measure the one engine whose store type this is")
 	flag.Parse()
 	chosen := plan{rounds: 5, turn: 2 * time.Second, inFlight: []int{1, 64, 256}, lengths: []int{100, 16 << 10}}
 	if *quick {
@@ -39,6 +40,9 @@ func main() {
 		log.Fatal(err)
 	}
 	for _, engine := range engines {
+		if *only != "" && *only != engine.store {
+			continue
+		}
 		if err := measure(chosen, engine, stores[engine.store].Settings); err != nil {
 			log.Fatalf("%s: %v", engine.name, err)
 		}
@@ -92,6 +96,9 @@ func measure(chosen plan, engine engine, settings map[string]any) error {
 		}
 		for _, work := range works {
 			for _, inFlight := range chosen.inFlight {
+				if inFlight > work.mostInFlight {
+					continue
+				}
 				if err := rows(chosen, work, length, inFlight, clients); err != nil {
 					return err
 				}

@@ -33,21 +33,23 @@ type client interface {
 // work is one kind of call; it says how many operations a call was.
 type work struct {
 	name string
-	call func(ctx context.Context, client client, random *rand.Rand, value []byte) (int, error)
+	// mostInFlight is how many such calls a client can be asked for at once: beyond it some of them give up.
+	mostInFlight int
+	call         func(ctx context.Context, client client, random *rand.Rand, value []byte) (int, error)
 }
 
 var works = []work{
-	{"get", func(ctx context.Context, client client, random *rand.Rand, value []byte) (int, error) {
+	{"get", 256, func(ctx context.Context, client client, random *rand.Rand, value []byte) (int, error) {
 		found, err := client.get(ctx, keys[random.IntN(keyCount)])
 		if err == nil && len(found) != len(value) {
 			return 0, fmt.Errorf("%d bytes instead of %d", len(found), len(value))
 		}
 		return 1, err
 	}},
-	{"put", func(ctx context.Context, client client, random *rand.Rand, value []byte) (int, error) {
+	{"put", 256, func(ctx context.Context, client client, random *rand.Rand, value []byte) (int, error) {
 		return 1, client.put(ctx, keys[random.IntN(keyCount)], value)
 	}},
-	{"bulk get of 100", func(ctx context.Context, client client, random *rand.Rand, value []byte) (int, error) {
+	{"bulk get of 100", 1, func(ctx context.Context, client client, random *rand.Rand, value []byte) (int, error) {
 		first := random.IntN(keyCount - bulkSize)
 		found, err := client.getMany(ctx, keys[first:first+bulkSize])
 		if err == nil && found != bulkSize {
