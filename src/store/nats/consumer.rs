@@ -29,6 +29,9 @@ const INACTIVE: Duration = Duration::from_secs(10);
 /// How long the server may take to make a consumer; it may have chosen one that is away for it.
 const CREATION: Duration = Duration::from_secs(2);
 
+/// How many heartbeats in a row mean that nothing comes any more.
+const PATIENCE: u32 = 5;
+
 const LAST_CONSUMER: &str = "Nats-Last-Consumer";
 const STALLED: &str = "Nats-Consumer-Stalled";
 
@@ -79,6 +82,8 @@ pub(super) struct Feed {
     stream: String,
     consumer: String,
     last: u64,
+    /// How often in a row it was idle while more was expected.
+    idle: u32,
     heard: Instant,
     /// How many messages there were when it began.
     pub pending: u64,
@@ -122,7 +127,7 @@ impl Feed {
         let pending =
             number(&answer, "num_pending") + answer.get("delivered").map_or(0, |at| number(at, "consumer_seq"));
         let stream = bucket.stream.clone();
-        Ok(Some(Feed { session, subscriber, stream, consumer, last: 0, heard: Instant::now(), pending }))
+        Ok(Some(Feed { session, subscriber, stream, consumer, last: 0, idle: 0, heard: Instant::now(), pending }))
     }
 
     /// The next step. May be dropped while it waits.
@@ -155,6 +160,7 @@ impl Feed {
             return Step::Broken;
         }
         self.last = delivery.consumer_sequence;
+        self.idle = 0;
         let stored = Stored {
             sequence: delivery.stream_sequence,
             time_unix_ms: delivery.time_unix_ms,
@@ -180,6 +186,17 @@ impl Feed {
         // A stalled consumer has messages, and waits for the answer just given.
         let is_stalled = header(message.headers.as_ref(), STALLED).is_some();
         (!is_stalled).then_some(Step::Idle)
+    }
+
+    /// Whether an idle feed has sent all that there was. A heartbeat alone does not say so: a server that is slow to begin
+    /// sends one before the first message. Nor does the count, for ever: what was still to come may have been removed.
+    pub async fn is_drained(&mut self, connection: &Arc<Connection>, end: Instant) -> bool {
+        self.idle += 1;
+        let subject = format!("$JS.API.CONSUMER.INFO.{}.{}", self.stream, self.consumer);
+        let end = end.min(Instant::now() + CREATION);
+        let Ok(Ok(info)) = connection.api(&subject, &Value::Null, end).await else { return false };
+        let sent = info.get("delivered").map_or(0, |at| number(at, "consumer_seq"));
+        sent == self.last && (number(&info, "num_pending") == 0 || self.idle >= PATIENCE)
     }
 
     /// Ends it; the server is told, and nobody waits for its answer.
@@ -261,8 +278,7 @@ pub(super) async fn snapshot(
                     is_whole = delivered.pending == 0;
                     each(Some(delivered));
                 }
-                // What was still to come has been removed meanwhile.
-                Step::Idle => is_whole = true,
+                Step::Idle => is_whole = feed.is_drained(connection, end).await,
                 Step::Broken => break,
             }
         }

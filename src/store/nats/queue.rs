@@ -38,12 +38,21 @@ impl Queue {
 
     /// Adds an event, or counts it as lost.
     pub fn push(&self, event: Event) {
+        self.push_within(self.capacity, event);
+    }
+
+    /// Adds an event that must not be lost.
+    pub fn push_always(&self, event: Event) {
+        self.push_within(usize::MAX, event);
+    }
+
+    fn push_within(&self, capacity: usize, event: Event) {
         {
             let mut state = self.state.lock();
             if state.closed {
                 return;
             }
-            if state.events.len() >= self.capacity {
+            if state.events.len() >= capacity {
                 state.lost += 1;
                 return;
             }

@@ -205,7 +205,11 @@ impl Watcher {
                         self.end_initial();
                     }
                 }
-                Step::Idle if self.is_initial => self.end_initial(),
+                Step::Idle if self.is_initial => {
+                    if feed.is_drained(&self.table.engine.connection, Instant::now() + ATTEMPT).await {
+                        self.end_initial();
+                    }
+                }
                 Step::Idle => {}
                 Step::Broken => {
                     log::write(Level::Debug, TARGET, || format!("a watch resumes after {}", self.last));
@@ -344,7 +348,7 @@ impl Watcher {
 
     fn end_initial(&mut self) {
         self.is_initial = false;
-        self.queue.push(Event { kind: EventKind::Current, record: None, lost: 0, initial: false });
+        self.queue.push_always(Event { kind: EventKind::Current, record: None, lost: 0, initial: false });
     }
 
     fn next_expiry(&self) -> Option<Duration> {
