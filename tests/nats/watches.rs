@@ -35,7 +35,7 @@ fn a_watch_tells_what_happened_to_the_records_of_its_table() {
             let revision = put(&store, b"new", b"3");
             put(&other, b"new", b"other");
             wait(store.remove(b"new", None)).expect("removed");
-            done(wait(store.put(b"brief", b"4", &living(Duration::from_millis(600)))));
+            done(wait(store.put(b"brief", b"4", &living(Duration::from_millis(1800)))));
             let text = |kind, key: &str, value: &str| (kind, key.to_owned(), value.to_owned());
             let expected = [
                 text(Updated, "there", "2"),
@@ -52,7 +52,7 @@ fn a_watch_tells_what_happened_to_the_records_of_its_table() {
             }
             assert_eq!(told(&events_until(&some, Removed)), expected[1..3]);
             // The server's own mark of the expiry tells nothing anew, and the key is a new one.
-            std::thread::sleep(Duration::from_millis(1200));
+            std::thread::sleep(Duration::from_millis(800));
             put(&store, b"brief", b"5");
             assert_eq!(told(&events_until(&all, Created)), [text(Created, "brief", "5")]);
         }
