@@ -25,6 +25,7 @@ const SENTINEL_PASSWORD: &str = "another+password";
 pub struct Stores {
     nats: Nats,
     nats_tls: Nats,
+    nats_cluster: Nats,
     redis: Redis,
     group: Group,
     group_tls: Group,
@@ -56,6 +57,7 @@ impl Stores {
         Ok(Stores {
             nats: Nats::single(&nats::Options::default())?,
             nats_tls: Nats::single(&nats_tls)?,
+            nats_cluster: Nats::cluster(&nats::Options::default())?,
             redis: Redis::start(&plain)?,
             group: group?,
             group_tls: group_tls?,
@@ -76,6 +78,11 @@ impl Stores {
             "nats-js-kv tls": of("database", json!({
                 "type": "nats-js-kv", "nodes": self.nats_tls.addresses(), "format": "larder",
                 "username": USER, "password": PASSWORD, "tls": true, "tls_root_ca": root_ca,
+            })),
+            // One bucket for all: three servers that agree take their time to make one.
+            "nats-js-kv cluster": of("table", json!({
+                "type": "nats-js-kv", "nodes": self.nats_cluster.addresses(), "format": "larder", "database": "contract",
+                "replicas": 3, "read_your_writes": true,
             })),
             "redis": of("database", json!({"type": "redis", "nodes": redis, "format": "larder"})),
             // The format knows no database.
