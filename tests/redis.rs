@@ -5,6 +5,8 @@
 mod failover;
 #[path = "redis/formats.rs"]
 mod formats;
+#[path = "redis/limits.rs"]
+mod limits;
 #[path = "redis/login.rs"]
 mod login;
 #[path = "redis/records.rs"]

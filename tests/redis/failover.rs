@@ -185,3 +185,50 @@ fn too_few_replicas_are_ambiguous_and_never_a_success() {
     let options = PutOptions { durability: larder::store::options::Durability::None, ..PutOptions::default() };
     assert!(matches!(wait(opened.store.put(b"k", b"v", &options)), Ok(Outcome::Done { .. })));
 }
+
+#[test]
+fn a_master_that_hangs_is_left_for_the_one_that_the_sentinels_choose() {
+    let mut group = group();
+    let opened = on_group(&group, "");
+    put(&opened.store, b"k", b"1");
+    let before = group.master().expect("a master");
+    group.servers[before].process().pause();
+    eventually("the failover", || group.master().is_ok_and(|now| now != before));
+    let revision = put(&opened.store, b"k", b"2");
+    let now = group.servers[group.master().expect("a master")].address();
+    assert_eq!(opened.store.describe()["master"].as_str(), Some(now.as_str()));
+    // It wakes as a master who has missed its own fall, and is not written to.
+    group.servers[before].process().resume();
+    put(&opened.store, b"other", b"3");
+    eventually("the fall", || group.servers[before].role().is_ok_and(|role| role == "slave"));
+    let record = wait(opened.store.get(b"k")).expect("read").expect("there");
+    assert_eq!((record.revision(), record.value()), (revision, &b"2"[..]));
+    assert!(wait(opened.store.get(b"other")).expect("read").is_some());
+}
+
+#[test]
+fn without_most_sentinels_records_are_read_and_written_and_with_them_again_a_failover_is_followed() {
+    let mut group = group();
+    let opened = on_group(&group, "");
+    put(&opened.store, b"k", b"1");
+    let before = group.master().expect("a master");
+    for sentinel in &mut group.sentinels[..2] {
+        sentinel.process().kill();
+    }
+    std::thread::sleep(Duration::from_secs(2));
+    put(&opened.store, b"k", b"2");
+    group.sentinels[2].process().kill();
+    std::thread::sleep(Duration::from_secs(2));
+    for number in 0..20 {
+        put(&opened.store, b"k", &[number]);
+        assert_eq!(crate::support::value(&opened.store, b"k"), Some(vec![number]));
+    }
+    for sentinel in &mut group.sentinels {
+        sentinel.start_again().expect("up");
+    }
+    group.wait_until_whole().expect("whole");
+    group.servers[before].process().kill();
+    eventually("the failover", || group.master().is_ok_and(|now| now != before));
+    put(&opened.store, b"k", b"3");
+    assert_eq!(crate::support::value(&opened.store, b"k"), Some(b"3".to_vec()));
+}

@@ -204,3 +204,62 @@ fn after_close_every_call_says_so() {
         Status::CLOSED
     );
 }
+
+/// How a revision stands in an envelope.
+fn written(revision: u64) -> String {
+    revision.to_le_bytes().iter().map(|byte| format!("\\{byte:03}")).collect()
+}
+
+#[test]
+fn a_revision_is_above_that_of_the_record_replaced_whatever_the_clocks_say() {
+    let opened = on_server("larder", "clocks", "");
+    let store = &opened.store;
+    // Below and above the length from which on a transaction writes.
+    for length in [10, 16 << 10] {
+        let (key, value) = (format!("k{length}"), vec![b'v'; length]);
+        let first = put(store, key.as_bytes(), b"1");
+        assert!(put(store, key.as_bytes(), &value) > first);
+        // As a client would have written it whose clock is a day ahead.
+        let ahead = first + 86_400_000_000;
+        let names = SERVER.ask(&["KEYS", &format!("*{key}")]).expect("a name");
+        let script = format!("return redis.call('SETRANGE', KEYS[1], 8, '{}')", written(ahead));
+        SERVER.ask(&["EVAL", &script, "1", &names]).expect("changed");
+        let lifetime = Lifetime { lifespan: Term::For(Duration::from_secs(60)), max_idle: Term::Default };
+        let outcome = wait(store.put(key.as_bytes(), &value, &PutOptions { lifetime, ..PutOptions::default() }));
+        assert_eq!(outcome, Ok(Outcome::Done { revision: ahead + 1 }), "{length}");
+        let record = wait(store.get(key.as_bytes())).expect("read").expect("there");
+        assert_eq!((record.revision(), record.value()), (ahead + 1, &value[..]), "{length}");
+        assert!(record.expires_in_ms().is_some_and(|left| left > 30_000), "{length}");
+        let left = SERVER.ask(&["PTTL", &names]).expect("a number");
+        assert!(left.parse::<i64>().is_ok_and(|left| left > 30_000), "{left}");
+        assert_eq!(put(store, key.as_bytes(), &value), ahead + 2, "{length}");
+        let outcome = wait(store.put(key.as_bytes(), &value, &on(Condition::IfRevision(ahead + 2))));
+        assert_eq!(outcome, Ok(Outcome::Done { revision: ahead + 3 }), "{length}");
+    }
+}
+
+#[test]
+fn writers_of_long_values_get_revisions_that_grow_and_differ() {
+    let stores: Vec<_> = (0..3).map(|_| on_server("larder", "long", "")).collect();
+    let revisions = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for opened in stores.iter().chain(&stores) {
+            scope.spawn(|| {
+                let mut last = 0;
+                for _ in 0..100 {
+                    let revision = put(&opened.store, b"k", &[7; 4096]);
+                    assert!(revision > last, "{revision} after {last}");
+                    last = revision;
+                    revisions.lock().expect("no panic").push(revision);
+                }
+            });
+        }
+    });
+    let mut revisions = revisions.into_inner().expect("no panic");
+    let highest = revisions.iter().copied().max();
+    revisions.sort_unstable();
+    revisions.dedup();
+    assert_eq!(revisions.len(), 600);
+    let record = wait(stores[0].store.get(b"k")).expect("read").expect("there");
+    assert_eq!(Some(record.revision()), highest);
+}

@@ -5,7 +5,7 @@
 //! ```text
 //! backend  store  describe  config    the store's face
 //!   watch  records                    records as commands, answers as records, changes as events
-//!     script                          what the server decides by itself
+//!     script  revisions               what the server decides by itself; what is proposed to it
 //!       master                        the server of this moment: retries, deadlines, replicas, outcomes
 //!         sentinel                    who that is
 //!           connection  wire          pipelining over one socket; the protocol
@@ -25,10 +25,12 @@ mod describe;
 mod master;
 mod nodes;
 mod records;
+mod revisions;
 mod script;
 mod sentinel;
 mod store;
 mod watch;
-mod wire;
+#[doc(hidden)]
+pub mod wire;
 
 pub use backend::RedisBackend;

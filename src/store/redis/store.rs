@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
@@ -13,14 +14,17 @@ use crate::store::record::Record;
 use crate::store::redis::describe;
 use crate::store::redis::master::client::{Client, Write};
 use crate::store::redis::master::lease::Lane;
-use crate::store::redis::records::layout::Layout;
+use crate::store::redis::records::layout::{self, Layout};
 use crate::store::redis::records::reading::{self, CHUNK, Pages};
-use crate::store::redis::records::writing::{self, Command};
+use crate::store::redis::records::writing::{self, Command, Terms};
 use crate::store::redis::watch::RedisWatch;
 use crate::store::redis::wire::{Packed, Value};
 use crate::store::reply::Reply;
 use crate::store::statistics::Statistics;
 use crate::store::{Lookup, Store};
+
+/// No server can be told to take shorter values than this.
+const LEAST_LIMIT: usize = 1 << 20;
 
 /// The records of one database and table.
 pub struct RedisStore {
@@ -53,8 +57,13 @@ impl RedisStore {
 
     fn prepare_put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Result<(Command, Durability)> {
         self.refuse_closed()?;
-        let command = writing::put(&self.layout, key, value, options, self.client.config.lifespan_ms)?;
-        Ok((command, self.durability(options.durability)))
+        let durability = self.durability(options.durability);
+        let terms = Terms {
+            lifespan_ms: self.client.config.lifespan_ms,
+            revision: self.client.revisions.propose(),
+            may_transact: durability == Durability::None && self.client.may_transact.load(Ordering::Relaxed),
+        };
+        writing::put(&self.layout, key, value, options, terms).map(|command| (command, durability))
     }
 
     /// A read of integers, of which the answer is the sum.
@@ -75,8 +84,26 @@ impl RedisStore {
 
 /// Sends a put and reads its answer.
 async fn put(client: &Arc<Client>, command: Command, durability: Durability) -> Result<Outcome> {
+    let length = command.packed.bytes().len();
+    if length > LEAST_LIMIT {
+        client.lease(client.deadline()).await?;
+        layout::check("value", length, client.most_bytes.load(Ordering::Relaxed))?;
+    }
     let how = Write { durability, has_written: command.has_written };
-    let outcome = command.meaning.outcome(&client.write(command.packed, how).await?)?;
+    let outcome = match command.otherwise {
+        None => command.meaning.outcome(&client.write(command.packed, how).await?)?,
+        Some(otherwise) => {
+            let packed = Arc::new(command.packed);
+            let answer = client.write(Arc::clone(&packed), how).await?;
+            if (command.has_written)(&answer) {
+                command.meaning.outcome(&answer)?
+            } else {
+                let script = otherwise.command(&packed);
+                let how = Write { durability, has_written: script.has_written };
+                script.meaning.outcome(&client.write(script.packed, how).await?)?
+            }
+        }
+    };
     if let Outcome::Done { .. } = outcome {
         client.counters.wrote(1);
     }

@@ -5,7 +5,7 @@
 //! `AMBIGUOUS`, at once when the connection ends, at its deadline otherwise.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -20,6 +20,8 @@ use crate::store::redis::connection::{Ticket, Unanswered};
 use crate::store::redis::master::keeper;
 use crate::store::redis::master::lease::{LONG, Lane, Lease};
 use crate::store::redis::master::refusal::{self, Refusal};
+use crate::store::redis::records::layout::MAX_BULK;
+use crate::store::redis::revisions::Revisions;
 use crate::store::redis::script;
 use crate::store::redis::sentinel::Monitor;
 use crate::store::redis::wire::{Packed, Value};
@@ -49,6 +51,12 @@ pub struct Client {
     pub closed: Signal,
     /// The master of this moment.
     pub line: watch::Sender<Line>,
+    /// What is proposed for the next write.
+    pub revisions: Revisions,
+    /// Whether the user may make transactions.
+    pub may_transact: AtomicBool,
+    /// The longest value that the server takes, in bytes.
+    pub most_bytes: AtomicUsize,
     started: AtomicBool,
 }
 
@@ -74,7 +82,17 @@ impl Client {
         };
         let line = watch::Sender::new(Line::Down(None));
         let counters = Counters::default();
-        Arc::new(Client { config, counters, monitor, closed, line, started: AtomicBool::new(false) })
+        Arc::new(Client {
+            config,
+            counters,
+            monitor,
+            closed,
+            line,
+            revisions: Revisions::default(),
+            may_transact: AtomicBool::new(false),
+            most_bytes: AtomicUsize::new(MAX_BULK),
+            started: AtomicBool::new(false),
+        })
     }
 
     /// When the present call has to end.
@@ -157,15 +175,15 @@ impl Client {
         }
     }
 
-    /// The answer to one command that writes.
+    /// The answer to one command that writes, or to the last of several.
     ///
     /// # Errors
     ///
     /// As [`Client::lease`]; `AMBIGUOUS` when it cannot be known whether it was executed, or whether as many replicas
     /// have it as it wants; what a refusal means.
-    pub async fn write(self: &Arc<Self>, packed: Packed, how: Write) -> Result<Value> {
+    pub async fn write(self: &Arc<Self>, packed: impl Into<Arc<Packed>>, how: Write) -> Result<Value> {
         let deadline = self.deadline();
-        let packed = Arc::new(packed);
+        let packed = packed.into();
         loop {
             let lease = self.lease(deadline).await?;
             let ticket = match self.submit(&lease, &packed, how, deadline).await? {

@@ -1,6 +1,7 @@
 //! The task that keeps a lease on the master: finds it, connects, looks at its role, and leaves it when it must.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
@@ -13,6 +14,7 @@ use crate::store::redis::master::client::{Client, Line};
 use crate::store::redis::master::durable::{Role, read_role};
 use crate::store::redis::master::lease::{Lane, Lease};
 use crate::store::redis::master::refusal::{self, Refusal};
+use crate::store::redis::records::layout::MAX_BULK;
 use crate::store::redis::script;
 use crate::store::redis::wire::{Packed, Value};
 use crate::store::remote::backoff::Backoff;
@@ -49,7 +51,8 @@ async fn keep(client: &Arc<Client>) {
                 client.line.send_replace(Line::Up(Arc::clone(&lease)));
                 let reason = hold(client, &lease).await;
                 lease.retire(&reason);
-                log::write(Level::Warn, "store.redis", || format!("{} was left: {reason}", lease.address));
+                let level = if client.closed.is_raised() { Level::Debug } else { Level::Warn };
+                log::write(level, "store.redis", || format!("{} was left: {reason}", lease.address));
                 let text = format!("{}: {reason}", lease.address);
                 let why = Error::new(Status::UNAVAILABLE, "redis", text);
                 client.line.send_replace(Line::Down(Some(why)));
@@ -111,10 +114,14 @@ async fn establish(client: &Arc<Client>) -> Result<Arc<Lease>> {
     checked.map(|()| Arc::new(lease))
 }
 
-/// Sees that the server is a master, and loads the scripts.
+/// Sees that the server is a master, what its clock and its limits are, and loads the scripts.
 async fn check(client: &Client, address: &Address, connection: &Connection) -> Result<()> {
     let unavailable = |text: String| Error::new(Status::UNAVAILABLE, "redis", format!("{address}: {text}"));
     let mut packed = Packed::of(&[b"ROLE"]);
+    packed.push(&[b"TIME"]);
+    packed.push(&[b"MULTI"]);
+    packed.push(&[b"EXEC"]);
+    packed.push(&[b"CONFIG", b"GET", b"proto-max-bulk-len"]);
     packed.append(&script::load());
     let answers = match connection.call(packed, Instant::now() + client.config.server.limit).await {
         Ok(answers) => answers,
@@ -132,7 +139,17 @@ async fn check(client: &Client, address: &Address, connection: &Connection) -> R
         };
         return Err(unavailable(advice.to_owned()));
     }
-    match refusal::find(&answers) {
+    let (facts, scripts) = answers.split_at(answers.len().min(5));
+    if let [_, time, multi, exec, limit] = facts {
+        client.revisions.heard(time);
+        let may_transact = multi.as_error().is_none() && exec.as_error().is_none();
+        client.may_transact.store(may_transact, Ordering::Relaxed);
+        // Many do not let their users ask for it.
+        let limit = limit.field("proto-max-bulk-len").and_then(Value::as_integer);
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MAX_BULK);
+        client.most_bytes.store(limit, Ordering::Relaxed);
+    }
+    match refusal::find(scripts) {
         None => Ok(()),
         Some(Refusal::Later(text)) => Err(unavailable(text)),
         Some(Refusal::Final(error) | Refusal::LoggedOut(error)) => {

@@ -15,7 +15,7 @@ use crate::store::record::{MAX_KEY_LENGTH, Metadata, Parts, Record};
 use crate::store::redis::script;
 
 /// The longest key or value that a server takes, in bytes (`proto-max-bulk-len`, unless it was changed).
-const MAX_BULK: usize = 512 << 20;
+pub const MAX_BULK: usize = 512 << 20;
 /// How long the fixed part of an envelope is: what tells revision and expiry without the value.
 pub const HEADER: usize = 40;
 /// How an envelope begins.
@@ -142,7 +142,12 @@ fn deadline_of(left_ms: i64) -> u64 {
     }
 }
 
-fn check(what: &'static str, length: usize, limit: usize) -> Result<()> {
+/// Refuses what is longer than the server takes it.
+///
+/// # Errors
+///
+/// `TOO_LARGE` naming `what`.
+pub fn check(what: &'static str, length: usize, limit: usize) -> Result<()> {
     if length <= limit {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! Writes as commands, and what their answers mean.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::clock;
 use crate::error::{Error, Result, Status};
@@ -13,9 +14,13 @@ use crate::store::redis::wire::{Packed, Value};
 /// Milliseconds from which on a lifespan is none: 140,000 years, which no expiry of Redis can hold.
 const NO_END_MS: u64 = 1 << 52;
 /// Where the revision stands in an envelope.
-const REVISION: std::ops::Range<usize> = 8..16;
+const REVISION: Range<usize> = 8..16;
 /// The largest revision that a script can compare.
 const MAX_REVISION: u64 = 1 << 53;
+
+/// Envelopes from so many bytes on are written by a transaction, which hands them to no script: the server's time for
+/// the two ways is the same at about 1,000 bytes.
+const LONG_ENVELOPE: usize = 1 << 10;
 
 /// A write that is ready to be sent.
 pub struct Command {
@@ -25,11 +30,48 @@ pub struct Command {
     pub has_written: fn(&Value) -> bool,
     /// What an answer means.
     pub meaning: Meaning,
+    /// How to ask again when the transaction wrote nothing, for a write that is one.
+    pub otherwise: Option<Otherwise>,
+}
+
+impl Command {
+    fn plain(packed: Packed, has_written: fn(&Value) -> bool, meaning: Meaning) -> Command {
+        Command { packed, has_written, meaning, otherwise: None }
+    }
+}
+
+/// A put of a long envelope, by the script that finds a revision for it.
+pub struct Otherwise {
+    full: Vec<u8>,
+    envelope: Range<usize>,
+    revision: u64,
+    life_ms: u64,
+}
+
+impl Otherwise {
+    /// The command; `sent` is what the transaction was.
+    pub fn command(&self, sent: &Packed) -> Command {
+        let envelope = sent.bytes().get(self.envelope.clone()).unwrap_or_default();
+        put_by_script(b"", &self.full, envelope, self.revision, self.life_ms)
+    }
+}
+
+/// What a put has to know beside the record.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The lifespan of a record that is given none, in milliseconds; 0 for none.
+    pub lifespan_ms: u64,
+    /// The revision that is proposed for it.
+    pub revision: u64,
+    /// Whether it may be a transaction, which has several answers.
+    pub may_transact: bool,
 }
 
 /// How the answer to a write is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
+    /// Of a transaction: the second of its answers is `OK` when it wrote, and this is the revision.
+    Transaction(u64),
     /// A revision; with its sign turned one that stood in the way; 0 for none.
     Revision,
     /// Whatever it is, it is done, and this is the revision.
@@ -49,6 +91,7 @@ impl Meaning {
     pub fn outcome(self, answer: &Value) -> Result<Outcome> {
         let read = match self {
             Meaning::Done(revision) => Some(Outcome::Done { revision }),
+            Meaning::Transaction(revision) => has_transacted(answer).then_some(Outcome::Done { revision }),
             Meaning::Revision => answer.as_integer().map(|number| match number {
                 0 => Outcome::NotFound,
                 done if done > 0 => Outcome::Done { revision: done.unsigned_abs() },
@@ -74,13 +117,13 @@ impl Meaning {
 /// # Errors
 ///
 /// `UNSUPPORTED` naming the option that the format cannot keep, `TOO_LARGE`.
-pub fn put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, default_ms: u64) -> Result<Command> {
+pub fn put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, terms: Terms) -> Result<Command> {
     refuse_max_idle(options.lifetime)?;
     layout.check_key(key)?;
     layout.check_value(value, &options.metadata)?;
-    let life_ms = lifespan_ms(options.lifetime.lifespan, default_ms);
+    let life_ms = lifespan_ms(options.lifetime.lifespan, terms.lifespan_ms);
     if layout.has_envelopes() {
-        return Ok(put_envelope(layout, key, value, options, life_ms));
+        return Ok(put_envelope(layout, key, value, options, Terms { lifespan_ms: life_ms, ..terms }));
     }
     if !options.metadata.is_empty() {
         let text =
@@ -90,7 +133,9 @@ pub fn put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, defa
     Ok(put_bare(layout, key, value, options.condition, life_ms))
 }
 
-fn put_envelope(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, life_ms: u64) -> Command {
+/// The lifespan of the terms is the record's own here.
+fn put_envelope(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, terms: Terms) -> Command {
+    let life_ms = terms.lifespan_ms;
     let now = clock::unix_ms();
     let stored = envelope::encode(&Contents {
         key: None,
@@ -98,27 +143,62 @@ fn put_envelope(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions,
         metadata: options.metadata.clone(),
         created_unix_ms: now,
         expires_unix_ms: if life_ms == 0 { 0 } else { now.saturating_add(life_ms) },
-        revision: 0,
+        revision: terms.revision,
     });
-    let (head, tail) = (&stored[..REVISION.start], &stored[REVISION.end..]);
-    let life = life_ms.to_string();
-    let mut packed = Packed::with_room(stored.len() + key.len() + layout.prefix.len());
     let expected = match options.condition {
-        Condition::Always => None,
-        Condition::IfAbsent => Some("0".to_owned()),
-        Condition::IfRevision(revision) => Some(comparable(revision)),
+        Condition::Always if terms.may_transact && stored.len() >= LONG_ENVELOPE => {
+            return put_by_transaction(layout.full(key), &stored, terms);
+        }
+        Condition::Always => return put_by_script(&layout.prefix, key, &stored, terms.revision, life_ms),
+        Condition::IfAbsent => "0".to_owned(),
+        Condition::IfRevision(revision) => comparable(revision),
     };
-    match &expected {
-        None => SCRIPTS.put.begin(&mut packed, &layout.prefix, key, 3),
-        Some(_) => SCRIPTS.put_if.begin(&mut packed, &layout.prefix, key, 4),
+    let mut packed = Packed::with_room(stored.len() + key.len() + layout.prefix.len());
+    SCRIPTS.put_if.begin(&mut packed, &layout.prefix, key, 4);
+    packed.word(&stored[..REVISION.start]);
+    packed.word(&stored[REVISION.end..]);
+    packed.word(life_ms.to_string().as_bytes());
+    packed.word(expected.as_bytes());
+    Command::plain(packed, is_positive, Meaning::Revision)
+}
+
+fn put_by_script(prefix: &[u8], key: &[u8], envelope: &[u8], revision: u64, life_ms: u64) -> Command {
+    let mut packed = Packed::with_room(envelope.len() + key.len() + prefix.len());
+    SCRIPTS.put.begin(&mut packed, prefix, key, if life_ms == 0 { 2 } else { 3 });
+    packed.word(envelope);
+    packed.number(revision);
+    if life_ms != 0 {
+        packed.number(life_ms);
     }
-    packed.word(head);
-    packed.word(tail);
-    packed.word(life.as_bytes());
-    if let Some(expected) = expected {
-        packed.word(expected.as_bytes());
+    Command::plain(packed, is_positive, Meaning::Revision)
+}
+
+/// Clears the way for the new record and writes it, at once; nothing when the revision is not above that of the old.
+fn put_by_transaction(full: Vec<u8>, envelope: &[u8], terms: Terms) -> Command {
+    let Terms { lifespan_ms: life_ms, revision, .. } = terms;
+    let mut packed = Packed::with_room(envelope.len() + 2 * full.len() + 160);
+    packed.push(&[b"MULTI"]);
+    SCRIPTS.clear.begin(&mut packed, b"", &full, 1);
+    packed.number(revision);
+    packed.begin(if life_ms == 0 { 4 } else { 6 });
+    packed.word(b"SET");
+    packed.word(&full);
+    packed.word(envelope);
+    let end = packed.bytes().len() - b"\r\n".len();
+    packed.word(b"NX");
+    if life_ms != 0 {
+        packed.word(b"PX");
+        packed.number(life_ms);
     }
-    Command { packed, has_written: is_positive, meaning: Meaning::Revision }
+    packed.push(&[b"EXEC"]);
+    let otherwise = Otherwise { full, envelope: end - envelope.len()..end, revision, life_ms };
+    let meaning = Meaning::Transaction(revision);
+    Command { packed, has_written: has_transacted, meaning, otherwise: Some(otherwise) }
+}
+
+/// Whether the answer to a transaction says that it wrote.
+pub fn has_transacted(answer: &Value) -> bool {
+    answer.as_array().and_then(|answers| answers.get(1)).and_then(Value::as_bytes) == Some(b"OK")
 }
 
 fn put_bare(layout: &Layout, key: &[u8], value: &[u8], condition: Condition, life_ms: u64) -> Command {
@@ -136,7 +216,7 @@ fn put_bare(layout: &Layout, key: &[u8], value: &[u8], condition: Condition, lif
                 packed.word(unit.as_bytes());
                 packed.word(number.to_string().as_bytes());
             }
-            return Command { packed, has_written: |_| true, meaning: Meaning::Done(revision) };
+            return Command::plain(packed, |_| true, Meaning::Done(revision));
         }
         Condition::IfAbsent => "-".to_owned(),
         Condition::IfRevision(expected) => script::fingerprint_digits(expected),
@@ -145,7 +225,7 @@ fn put_bare(layout: &Layout, key: &[u8], value: &[u8], condition: Condition, lif
     packed.word(value);
     packed.word(life_ms.to_string().as_bytes());
     packed.word(expected.as_bytes());
-    Command { packed, has_written: |answer| answer.as_bytes() == Some(b"done"), meaning: Meaning::Bare(revision) }
+    Command::plain(packed, |answer| answer.as_bytes() == Some(b"done"), Meaning::Bare(revision))
 }
 
 /// The command of a remove.
@@ -154,12 +234,12 @@ pub fn remove(layout: &Layout, key: &[u8], revision: Option<u64>) -> Command {
     if layout.has_envelopes() {
         SCRIPTS.remove.begin(&mut packed, &layout.prefix, key, 1);
         packed.word(revision.map_or_else(|| "0".to_owned(), comparable).as_bytes());
-        return Command { packed, has_written: is_positive, meaning: Meaning::Revision };
+        return Command::plain(packed, is_positive, Meaning::Revision);
     }
     SCRIPTS.remove_bare.begin(&mut packed, &layout.prefix, key, 1);
     packed.word(revision.map_or_else(String::new, script::fingerprint_digits).as_bytes());
     let has_written = |answer: &Value| answer.as_text().is_some_and(|text| text != "none" && !text.starts_with('!'));
-    Command { packed, has_written, meaning: Meaning::BareRemoved }
+    Command::plain(packed, has_written, Meaning::BareRemoved)
 }
 
 /// The command of a touch; `None` when it changes nothing, so that it is enough to look whether the record is there.
@@ -223,6 +303,8 @@ mod tests {
         Value::Bulk(bytes::Bytes::from_static(words.as_bytes()))
     }
 
+    const TERMS: Terms = Terms { lifespan_ms: 0, revision: 7, may_transact: true };
+
     fn living(lifespan: Term) -> PutOptions {
         PutOptions { lifetime: Lifetime { lifespan, max_idle: Term::Default }, ..PutOptions::default() }
     }
@@ -231,7 +313,7 @@ mod tests {
     fn a_plain_put_is_the_plugins_command() {
         let layout = Layout::new(Format::GoMicro, "ignored", "tbl");
         let sent = |lifespan| {
-            let command = put(&layout, b"k", b"v", &living(lifespan), 0).expect("valid");
+            let command = put(&layout, b"k", b"v", &living(lifespan), TERMS).expect("valid");
             String::from_utf8_lossy(command.packed.bytes()).replace("\r\n", " ")
         };
         assert_eq!(sent(Term::Default), "*3 $3 SET $4 tblk $1 v ");
@@ -246,11 +328,11 @@ mod tests {
         let layout = Layout::new(Format::Raw, "", "");
         let metadata = Metadata::new([("a", &b"1"[..])]).expect("small");
         let error =
-            put(&layout, b"k", b"v", &PutOptions { metadata, ..PutOptions::default() }, 0).err().expect("refused");
+            put(&layout, b"k", b"v", &PutOptions { metadata, ..PutOptions::default() }, TERMS).err().expect("refused");
         assert_eq!((error.status(), error.origin()), (Status::UNSUPPORTED, "metadata"));
         let lifetime = Lifetime { lifespan: Term::Default, max_idle: Term::For(Duration::from_secs(1)) };
         let error =
-            put(&layout, b"k", b"v", &PutOptions { lifetime, ..PutOptions::default() }, 0).err().expect("refused");
+            put(&layout, b"k", b"v", &PutOptions { lifetime, ..PutOptions::default() }, TERMS).err().expect("refused");
         assert_eq!((error.status(), error.origin()), (Status::UNSUPPORTED, "max_idle"));
         assert_eq!(touch(&layout, b"k", lifetime).err().expect("refused").origin(), "max_idle");
     }
@@ -269,6 +351,26 @@ mod tests {
         assert_eq!(of(Meaning::BareRemoved, text("!00000000000000a")), Some(Outcome::Conflict { revision: 10 }));
         assert_eq!(of(Meaning::BareRemoved, text("none")), Some(Outcome::NotFound));
         assert_eq!(of(Meaning::BareRemoved, text("what")), None);
+    }
+
+    #[test]
+    fn a_long_envelope_is_a_transaction_that_can_be_asked_again_as_a_script() {
+        let layout = Layout::new(Format::Larder, "d", "t");
+        let value = [b'v'; LONG_ENVELOPE];
+        let command = put(&layout, b"k", &value, &living(Term::For(Duration::from_secs(2))), TERMS).expect("valid");
+        assert_eq!(command.packed.answers(), 4);
+        let script = command.otherwise.expect("one").command(&command.packed);
+        let terms = Terms { may_transact: false, ..TERMS };
+        let direct = put(&layout, b"k", &value, &living(Term::For(Duration::from_secs(2))), terms).expect("valid");
+        assert!(direct.otherwise.is_none());
+        // All but the envelope's times, which the clock says.
+        let before = |packed: &Packed| packed.bytes()[..90].to_vec();
+        assert_eq!(before(&script.packed), before(&direct.packed));
+        assert_eq!(script.packed.bytes().len(), direct.packed.bytes().len());
+        assert!(script.packed.bytes().ends_with(b"v\r\n$1\r\n7\r\n$4\r\n2000\r\n"));
+        let of = |values| Meaning::Transaction(7).outcome(&Value::Array(values)).ok();
+        assert_eq!(of(vec![Value::Integer(1), text("OK")]), Some(Outcome::Done { revision: 7 }));
+        assert_eq!(of(vec![Value::Integer(0), Value::Nil]), None);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl RedisWatch {
             let all = client.closed.clone();
             let session = Session::new(client, layout, options, Arc::clone(&queue), ready);
             tokio::select! {
-                () = run(session, deadline) => {}
+                () = run(session, &all, deadline) => {}
                 () = closed.raised() => {}
                 () = all.raised() => {}
             }
@@ -71,12 +71,15 @@ impl RedisWatch {
 }
 
 /// Watches until it is told to end: one session after another.
-async fn run(mut session: Session, deadline: Instant) {
+async fn run(mut session: Session, closed: &Signal, deadline: Instant) {
     let mut backoff = Backoff::new(FIRST_RECONNECT_DELAY, session.max_delay());
     loop {
         let begun = Instant::now();
         let error = session.run(deadline).await;
         if session.has_failed_for_good(&error) {
+            return;
+        }
+        if closed.is_raised() {
             return;
         }
         log::write(Level::Warn, "store.redis", || format!("a watch begins anew: {error}"));

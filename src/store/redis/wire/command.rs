@@ -42,6 +42,13 @@ impl Packed {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
+    /// Adds a word that is a number.
+    pub fn number(&mut self, number: u64) {
+        self.line(b'$', number.checked_ilog10().unwrap_or(0) as usize + 1);
+        push_number(&mut self.bytes, number);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
     /// Adds a word that is given in pieces.
     pub fn word_of(&mut self, pieces: &[&[u8]]) {
         self.line(b'$', pieces.iter().map(|piece| piece.len()).sum());
@@ -105,6 +112,9 @@ mod tests {
         packed.word(b"GET");
         packed.word_of(&[b"ta", b"", b"ble"]);
         packed.push(&[b"PING"]);
+        let mut numbers = Packed::default();
+        numbers.number(1_000);
+        assert_eq!(numbers.bytes(), b"$4\r\n1000\r\n");
         assert_eq!(
             (packed.bytes(), packed.answers()),
             (&b"*2\r\n$3\r\nGET\r\n$5\r\ntable\r\n*1\r\n$4\r\nPING\r\n"[..], 2)

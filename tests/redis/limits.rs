@@ -1,0 +1,94 @@
+//! Servers that know or allow less, and the end of a store.
+
+use std::sync::Mutex;
+
+use larder::Status;
+use larder::log::{self, Level, Line};
+use larder::store::options::{Condition, ListOptions, Outcome, PutOptions, WatchOptions};
+
+use crate::servers::redis::{Login, Options, Redis};
+use crate::support::{done, open, put, value, wait, watch};
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn listen(line: Line) {
+    LINES.lock().expect("no panic").push(line.message);
+}
+
+fn configured(more: &str) -> Redis {
+    Redis::start(&Options { more: more.to_owned(), ..Options::default() }).expect("a server")
+}
+
+#[test]
+fn a_server_that_knows_no_hello_is_spoken_to_by_the_old_protocol() {
+    let login = Login::password("old-secret");
+    let more = "rename-command HELLO \"\"\n".to_owned();
+    let server = Redis::start(&Options { login, more, ..Options::default() }).expect("a server");
+    for format in ["larder", "raw"] {
+        let opened = open(&format!("redis://:old-secret@{}/1?format={format}&table={format}", server.address()));
+        let store = &opened.store;
+        let long = vec![7; 20_000];
+        put(store, b"a", b"1");
+        put(store, b"b", &long);
+        assert_eq!(value(store, b"a"), Some(b"1".to_vec()));
+        assert_eq!(value(store, b"b"), Some(long));
+        assert_eq!(value(store, b"none"), None);
+        let record = wait(store.get(b"a")).expect("read").expect("there");
+        let condition = Condition::IfRevision(record.revision());
+        done(wait(store.put(b"a", b"2", &PutOptions { condition, ..PutOptions::default() })));
+        assert_eq!(wait(store.list(&ListOptions::default())).expect("a list").len(), 2);
+        assert!(matches!(wait(store.remove(b"a", None)), Ok(Outcome::Done { .. })));
+        let about = store.describe();
+        assert_eq!((about["protocol"].as_u64(), about["watch"].as_str()), (Some(2), Some("none")), "{about}");
+        let error = wait(store.watch(&WatchOptions::default())).err().expect("no tracking");
+        assert_eq!((error.status(), error.origin()), (Status::UNSUPPORTED, "watch"), "{error}");
+    }
+    let wrong = open(&format!("redis://:wrong@{}", server.address()));
+    assert_eq!(wait(wrong.store.get(b"a")).expect_err("refused").status(), Status::AUTH);
+}
+
+#[test]
+fn a_value_beyond_the_servers_limit_is_refused_before_it_is_sent() {
+    let server = configured("proto-max-bulk-len 1mb\n");
+    let opened = open(&format!("redis://{}", server.address()));
+    // The first call finds the limit out.
+    let error = wait(opened.store.put(b"k", &vec![7; 2 << 20], &PutOptions::default())).expect_err("too large");
+    assert_eq!((error.status(), error.origin()), (Status::TOO_LARGE, "value"), "{error}");
+    assert!(error.message().contains("1048576"), "{error}");
+    put(&opened.store, b"k", &vec![7; 1_000_000]);
+    // A server that does not tell its limit has the usual one.
+    let server = configured("rename-command CONFIG \"\"\n");
+    let opened = open(&format!("redis://{}", server.address()));
+    put(&opened.store, b"k", &vec![7; 2 << 20]);
+    assert_eq!(value(&opened.store, b"k").map(|value| value.len()), Some(2 << 20));
+}
+
+#[test]
+fn a_user_who_may_not_make_transactions_writes_long_values_too() {
+    let server = configured("user plain on >plain-secret ~* &* +@all -multi -exec\n");
+    let opened = open(&format!("redis://plain:plain-secret@{}", server.address()));
+    let long = vec![7; 20_000];
+    put(&opened.store, b"k", &long);
+    put(&opened.store, b"k", &long);
+    assert_eq!(value(&opened.store, b"k"), Some(long));
+}
+
+#[test]
+fn closing_a_store_is_no_reason_to_warn() {
+    let server = configured("");
+    let opened = open(&format!("redis://{}", server.address()));
+    put(&opened.store, b"k", b"v");
+    let watching = watch(&opened.store, &WatchOptions::default());
+    log::set_sink(Some((Level::Warn, listen)));
+    drop(watching);
+    let second = watch(&opened.store, &WatchOptions::default());
+    wait(opened.larder.close()).expect("closed");
+    drop((second, opened));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    log::set_sink(None);
+    // Other tests' servers may die meanwhile.
+    let lines = LINES.lock().expect("no panic");
+    let ours = |line: &&String| line.contains(&server.address()) || line.contains("closed");
+    let ours: Vec<&String> = lines.iter().filter(ours).collect();
+    assert!(ours.is_empty(), "{ours:?}");
+}
