@@ -39,8 +39,9 @@ struct Named {
 }
 
 impl Larder {
-    /// Opens a larder from TOML or JSON text, a URL such as `memory://?max_entries=10000`, or a file's address such as
-    /// `file:///etc/larder.toml`. Reads the file and connects nothing.
+    /// Opens a larder from TOML or JSON text, a URL such as `memory://?max_entries=10000`, a file's address such as
+    /// `file:///etc/larder.toml`, or a profile of environment variables such as `env://ocis/GRAPH_CACHE`
+    /// (see [`profile`](crate::config::profile)). Reads files and connects nothing.
     ///
     /// # Errors
     ///

@@ -56,8 +56,8 @@ func WithMaxInFlight(requests int) Option {
 	return func(options *openOptions) { options.capacity = requests }
 }
 
-// Open opens a larder from a configuration: TOML or JSON text, a URL such as memory://?max_entries=10000, or a file's
-// address such as file:///etc/larder.toml. It loads the native library if that was not done yet, reads the file and
+// Open opens a larder from a configuration: TOML or JSON text, a URL such as memory://?max_entries=10000, a file's
+// address such as file:///etc/larder.toml, or what variables of the environment say ([Env]). It loads the native library if that was not done yet, reads the file and
 // connects nothing: stores connect when they are first used.
 //
 // It fails with [ErrLibrary] when the library cannot be loaded, [ErrConfig] when the configuration cannot be used (the

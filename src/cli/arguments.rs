@@ -148,7 +148,7 @@ fn others() -> Vec<Command> {
         Command::new("config")
             .about("Look at the configuration")
             .subcommand_required(true)
-            .subcommand(Command::new("check").about("Check the configuration and print what it opens")),
+            .subcommands(super::config::commands()),
         Command::new("run")
             .about("Run commands from a file, one a line, in one process: a memory store lives that long")
             .arg(Arg::new("file").value_name("FILE").default_value("-").help("The file; - for standard input")),
@@ -187,6 +187,14 @@ pub fn write_man_page(to: &mut dyn Write) -> Result<Exit, Failure> {
         man.render_description_section(&mut page)?;
         man.render_synopsis_section(&mut page)?;
         man.render_options_section(&mut page)?;
+        for inner in subcommand.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            let man = clap_mangen::Man::new(inner.clone());
+            let name = format!("{} {}", subcommand.get_name(), inner.get_name());
+            writeln!(page, ".SH COMMAND {}", name.to_uppercase())?;
+            man.render_description_section(&mut page)?;
+            man.render_synopsis_section(&mut page)?;
+            man.render_options_section(&mut page)?;
+        }
     }
     to.write_all(&page)?;
     Ok(Exit::Done)

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod commands;
+mod config;
 mod doctor;
 mod dump;
 pub mod exit;
@@ -55,7 +56,7 @@ fn run(
     output: &mut Output<'_>,
 ) -> Result<Exit, Failure> {
     if name == "config" {
-        return source::check(matches, given, output);
+        return config::run(matches, given, output);
     }
     if name == "doctor" {
         return doctor::run(matches, given, output);

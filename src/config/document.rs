@@ -47,7 +47,8 @@ pub struct StoreConfig {
 }
 
 impl Config {
-    /// Reads a configuration; `text` is TOML, JSON, a URL of a store type, or a `file:` URL.
+    /// Reads a configuration; `text` is TOML, JSON, a URL of a store type, a `file:` URL, or the address of a profile
+    /// of environment variables such as `env://ocis/GRAPH_CACHE` (see [`profile`](super::profile)).
     ///
     /// # Errors
     ///
@@ -67,6 +68,7 @@ impl Config {
         }
         match scheme(text) {
             Some("file") => Config::from_file(text),
+            Some("env") => Config::from_profile_address(text),
             Some(scheme) => match address::settings(scheme, text) {
                 Some(settings) => Config::from_value(Value::Object(settings?)),
                 None => Config::from_url(text),
@@ -105,21 +107,11 @@ impl Config {
     }
 
     fn from_json(text: &str) -> Result<Config> {
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| Error::config("config", format!("the JSON cannot be read: {error}")))?;
-        Config::from_value(value)
+        Config::from_value(json_value(text)?)
     }
 
     fn from_toml(text: &str) -> Result<Config> {
-        // The parser's own message quotes the line, which may hold a secret, so only its summary is passed on.
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-            let summary = format!("the TOML cannot be read: line {line}: {}", error.message());
-            Error::config("config", summary)
-        })?;
-        let value = serde_json::to_value(table)
-            .map_err(|error| Error::config("config", format!("the TOML cannot be read: {error}")))?;
-        Config::from_value(value)
+        Config::from_value(toml_value(text)?)
     }
 
     fn from_url(text: &str) -> Result<Config> {
@@ -173,6 +165,8 @@ impl Config {
         let mut rest = Settings::new("", root);
         rest.take("stores");
         rest.take("type");
+        // What a profile reads of the same file; see `profile::file`.
+        rest.take("profiles");
         rest.finish()?;
         let mut config = Config::default();
         for (name, section) in stores {
@@ -192,7 +186,15 @@ impl Config {
 
 impl StoreConfig {
     fn new(section: &str, values: Map<String, Value>) -> Result<StoreConfig> {
-        let mut settings = Settings::new(section, values);
+        StoreConfig::from_settings(Settings::new(section, values))
+    }
+
+    /// The store of a section's settings.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` that names the setting: no type, or a text that is none.
+    pub fn from_settings(mut settings: Settings) -> Result<StoreConfig> {
         let Some(kind) = settings.text("type")? else {
             return Err(Error::config(
                 settings.name("type"),
@@ -205,13 +207,36 @@ impl StoreConfig {
     }
 }
 
+/// The settings in a file of TOML or JSON.
+pub(super) fn value_from_path(path: &Path) -> Result<Value> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::new(Status::IO, "config", format!("{} cannot be read: {error}", path.display())))?;
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let value = if text.starts_with('{') { json_value(text) } else { toml_value(text) };
+    value.map_err(|error| Error::config("config", format!("{} (in {})", error.message(), path.display())))
+}
+
+fn json_value(text: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|error| Error::config("config", format!("the JSON cannot be read: {error}")))
+}
+
+fn toml_value(text: &str) -> Result<Value> {
+    // The parser's own message quotes the line, which may hold a secret, so only its summary is passed on.
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        let summary = format!("the TOML cannot be read: line {line}: {}", error.message());
+        Error::config("config", summary)
+    })?;
+    serde_json::to_value(table).map_err(|error| Error::config("config", format!("the TOML cannot be read: {error}")))
+}
+
 fn scheme(text: &str) -> Option<&str> {
     let (scheme, _) = text.lines().next()?.split_once("://")?;
     let valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '+' || c == '.';
     (!scheme.is_empty() && scheme.chars().all(valid)).then_some(scheme)
 }
 
-fn parse_url(text: &str) -> Result<Url> {
+pub(super) fn parse_url(text: &str) -> Result<Url> {
     if text.contains('\n') {
         return Err(Error::config("config", "a URL is one line"));
     }
@@ -219,7 +244,7 @@ fn parse_url(text: &str) -> Result<Url> {
     Url::parse(text).map_err(|error| Error::config("config", format!("the URL cannot be read: {error}")))
 }
 
-fn percent_decode(text: &str) -> Result<String> {
+pub(super) fn percent_decode(text: &str) -> Result<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {

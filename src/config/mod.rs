@@ -4,6 +4,7 @@ pub mod address;
 pub mod document;
 pub mod duration;
 pub mod flag;
+pub mod profile;
 pub mod secret;
 pub mod settings;
 pub mod size;

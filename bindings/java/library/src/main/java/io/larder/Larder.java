@@ -1,6 +1,7 @@
 package io.larder;
 
 import java.lang.ref.Reference;
+import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,8 +30,8 @@ public final class Larder implements AutoCloseable {
   /**
    * Opens a larder. Reads the configuration and connects nothing: stores connect when they are first used.
    *
-   * @param config TOML or JSON text, a URL such as {@code memory://?max_entries=10000}, or the address of a file such as
-   *     {@code file:///etc/larder.toml}
+   * @param config TOML or JSON text, a URL such as {@code memory://?max_entries=10000}, the address of a file such as
+   *     {@code file:///etc/larder.toml}, or what {@link #env(String, String)} gives
    * @return the larder
    * @throws ConfigurationException for a configuration that cannot be used; the message names the setting
    * @throws LarderException for a file that cannot be read
@@ -51,6 +52,37 @@ public final class Larder implements AutoCloseable {
    */
   public static Larder open(Path file) {
     return builder().file(file).open();
+  }
+
+  /**
+   * The configuration that variables of the environment say, as a text for {@link #open(String)}. The larder has one
+   * store, {@link #DEFAULT_STORE}. The variables are read when it is opened; the exception for a malformed one names it.
+   *
+   * <pre>{@code
+   * Larder larder = Larder.open(Larder.env("ocis", "STORAGE_USERS_FILEMETADATA_CACHE"));
+   * }</pre>
+   *
+   * @param profile whose variables: {@code ocis}, {@code opencloud}, or {@code larder} for {@code LARDER_STORE},
+   *     {@code LARDER_<NAME>_STORE} and their settings
+   * @param service the cache or store that is meant; the command {@code larder config services} lists them
+   * @return the address of the configuration
+   */
+  public static String env(String profile, String service) {
+    return env(profile) + "/" + escaped(Objects.requireNonNull(service, "service"));
+  }
+
+  /**
+   * The configuration that variables say for all services of a profile, each a store of its name.
+   *
+   * @param profile as for {@link #env(String, String)}
+   * @return the address of the configuration
+   */
+  public static String env(String profile) {
+    return "env://" + escaped(Objects.requireNonNull(profile, "profile"));
+  }
+
+  private static String escaped(String name) {
+    return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
   }
 
   /**

@@ -43,6 +43,17 @@ public final class LarderBuilder {
   }
 
   /**
+   * Sets the configuration to what variables of the environment say.
+   *
+   * @param profile whose variables, as for {@link Larder#env(String, String)}
+   * @param service the cache or store that is meant
+   * @return this builder
+   */
+  public LarderBuilder environment(String profile, String service) {
+    return config(Larder.env(profile, service));
+  }
+
+  /**
    * Sets where futures are completed, and with them the continuations run that were added without an executor of their
    * own; events of watches too. By default in a pool of at most 16 daemon threads that are there while they are needed.
    * A continuation that blocks takes one of these threads away; it never holds up the library.
@@ -80,7 +91,7 @@ public final class LarderBuilder {
    */
   public Larder open() {
     if (config == null) {
-      throw new ConfigurationException("config", "there is none; set it by config or file");
+      throw new ConfigurationException("config", "there is none; set it by config, file or environment");
     }
     return new Larder(State.open(config, executor == null ? Callbacks.pool() : executor, maximumInFlight));
   }

@@ -1,0 +1,570 @@
+//! Configuration from variables, as oCIS and OpenCloud read theirs: each published variable (`vectors/ocis_env.tsv`) by
+//! itself, overriding and overridden, empty and malformed; what becomes of a service's settings; explanations; checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use larder::config::profile::check::{Finding, Severity, check};
+use larder::config::profile::environment::Environment;
+use larder::config::profile::explain::{self, Explanation};
+use larder::config::profile::resolve::Resolved;
+use larder::config::profile::service::Setting;
+use larder::config::profile::{Profile, Sources, ocis};
+use larder::config::{Config, StoreConfig};
+use larder::{Larder, Status};
+
+const TABLE: &str = include_str!("vectors/ocis_env.tsv");
+
+/// A row of the published variables.
+struct Row {
+    global: Option<&'static str>,
+    local: &'static str,
+    kind: &'static str,
+    default: &'static str,
+}
+
+fn rows() -> Vec<Row> {
+    let row = |line: &'static str| {
+        let cells: Vec<&str> = line.split('\t').collect();
+        Row { global: Some(cells[0]).filter(|name| *name != "-"), local: cells[1], kind: cells[2], default: cells[3] }
+    };
+    TABLE.lines().skip(1).map(row).filter(|row| !ocis::OTHERS.contains(&row.local)).collect()
+}
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    variables.iter().copied().collect()
+}
+
+fn sources(profile: Profile, variables: &[(&str, &str)]) -> Sources {
+    Sources::new(profile, environment(variables), None).expect("no file is named")
+}
+
+/// The services that a variable configures, with the setting.
+fn meant_by(variable: &str) -> Vec<(&'static str, Setting)> {
+    let mut found = Vec::new();
+    for service in ocis::SERVICES {
+        for setting in Setting::ALL {
+            if service.variables(&ocis::DIALECT, setting).iter().any(|name| name == variable) {
+                found.push((service.name, setting));
+            }
+        }
+    }
+    found
+}
+
+/// A valid value that is not the default.
+fn other_value(row: &Row) -> &'static str {
+    match row.kind {
+        "bool" if row.default == "true" => "f",
+        "bool" => "T",
+        "Duration" => "1h30m",
+        "[]string" => "one:1, ,two:2,",
+        _ if row.local.ends_with("_STORE") && row.default != "noop" => "noop",
+        _ if row.local.ends_with("_STORE") => "nats-js-kv",
+        _ => "something",
+    }
+}
+
+/// What a setting came to, in one form for all kinds.
+fn value(resolved: &Resolved, setting: Setting) -> larder::Result<String> {
+    let choice = resolved.choice(setting);
+    match setting {
+        Setting::Nodes => Ok(format!("[{}]", choice.list()?.join(" "))),
+        Setting::Lifespan => Ok(format!("{:?}", choice.duration()?)),
+        Setting::DisablePersistence | Setting::Tls | Setting::TlsInsecure => Ok(choice.flag()?.to_string()),
+        _ => choice.text(),
+    }
+}
+
+fn normal(row: &Row, text: &str) -> String {
+    match row.kind {
+        "bool" => matches!(text, "T" | "true").to_string(),
+        "Duration" => format!("{:?}", larder::config::duration::parse(text).expect("a duration")),
+        "[]string" if text.starts_with('[') => text.to_owned(),
+        "[]string" => "[one:1 two:2]".to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+fn value_with(row: &Row, variables: &[(&str, &str)]) -> String {
+    let (service, setting) = meant_by(row.local)[0];
+    let resolved = sources(Profile::Ocis, variables).resolve(service).expect(row.local);
+    value(&resolved, setting).expect(row.local)
+}
+
+#[test]
+fn every_published_variable_is_known_with_its_default_and_its_global_one() {
+    let rows = rows();
+    assert!(rows.len() > 140, "{}", rows.len());
+    for row in &rows {
+        let meant = meant_by(row.local);
+        assert!(!meant.is_empty(), "{} is not known", row.local);
+        for (service, setting) in meant {
+            let service = ocis::SERVICES.iter().find(|known| known.name == service).expect("found before");
+            let variables = service.variables(&ocis::DIALECT, setting);
+            let expected: Vec<&str> = row.global.into_iter().chain([row.local]).collect();
+            assert_eq!(variables, expected, "{}", row.local);
+        }
+        assert_eq!(value_with(row, &[]), normal(row, row.default), "the default of {}", row.local);
+    }
+}
+
+#[test]
+fn the_global_variable_beats_the_default_and_the_services_own_beats_both() {
+    for row in rows() {
+        let other = other_value(&row);
+        assert_ne!(normal(&row, other), normal(&row, row.default), "{}", row.local);
+        assert_eq!(value_with(&row, &[(row.local, other)]), normal(&row, other), "{}", row.local);
+        let Some(global) = row.global else { continue };
+        assert_eq!(value_with(&row, &[(global, other)]), normal(&row, other), "{global} for {}", row.local);
+        let back = match row.kind {
+            "bool" | "Duration" => row.default,
+            "[]string" => "three:3",
+            _ if row.default.is_empty() => "else",
+            _ => row.default,
+        };
+        let both = value_with(&row, &[(global, other), (row.local, back)]);
+        let expected = if row.kind == "[]string" { "[three:3]".to_owned() } else { normal(&row, back) };
+        assert_eq!(both, expected, "{global} and {}", row.local);
+    }
+}
+
+#[test]
+fn an_empty_variable_overrides_texts_and_lists_and_leaves_flags_and_durations_at_their_default() {
+    for row in rows() {
+        let default = normal(&row, row.default);
+        let empty = match row.kind {
+            "bool" | "Duration" => default,
+            "[]string" => "[]".to_owned(),
+            _ => String::new(),
+        };
+        assert_eq!(value_with(&row, &[(row.local, "")]), empty, "{}", row.local);
+        let Some(global) = row.global else { continue };
+        let other = other_value(&row);
+        assert_eq!(value_with(&row, &[(global, ""), (row.local, other)]), normal(&row, other), "{}", row.local);
+        // Only the strongest variable that is set is read: an empty one hides the global one.
+        assert_eq!(value_with(&row, &[(global, other), (row.local, "")]), empty, "{global} and {}", row.local);
+    }
+}
+
+#[test]
+fn a_malformed_value_is_an_error_that_names_the_variable_what_it_holds_and_what_is_expected() {
+    for row in rows() {
+        let bad: &[&str] = match row.kind {
+            "bool" => &["yes", "tRUE", " true", "2", "\u{0}"],
+            "Duration" => &["24", "1d", "-5s", "5 s", "s", "∞"],
+            _ if row.local.ends_with("_STORE") || row.local.ends_with("_STORE_STORE") => {
+                &["Memory", "nats", "nats-js", "etcd", "ocmem", "redis-cluster", " memory"]
+            }
+            // Any text and any list is one; what a store makes of it, the store's own tests say.
+            _ => continue,
+        };
+        let (service, _) = meant_by(row.local)[0];
+        for value in bad {
+            for variable in row.global.into_iter().chain([row.local]) {
+                let given = environment(&[(variable, value)]);
+                let error = Config::from_environment(Profile::Ocis, service, &given).expect_err(variable);
+                assert_eq!((error.status(), error.origin()), (Status::CONFIG, variable), "{error}");
+                let held = if row.kind == "string" { (*value).to_owned() } else { format!("{value:?}") };
+                assert!(error.message().contains(held.trim_matches('"')) || value.contains('\u{0}'), "{error}");
+                let explains = ["expected", "did you mean", "the store types are", "deprecated"];
+                assert!(explains.iter().any(|word| error.message().contains(word)), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_is_overridden_may_be_malformed_and_the_check_tells_of_it() {
+    let variables = [("OCIS_CACHE_TTL", "1d"), ("GRAPH_CACHE_TTL", "5m")];
+    Config::from_environment(Profile::Ocis, "GRAPH_CACHE", &environment(&variables)).expect("the own one counts");
+    let findings = check(&sources(Profile::Ocis, &variables), Some("GRAPH_CACHE"), &|_| Ok(())).expect("known");
+    let expected = ("OCIS_CACHE_TTL", Severity::Warning);
+    assert_eq!(findings.iter().map(|found| (found.origin.as_str(), found.severity)).next(), Some(expected));
+    assert!(findings[0].message.contains("overridden by GRAPH_CACHE_TTL"), "{findings:?}");
+}
+
+#[test]
+fn every_password_is_read_from_a_file_too_and_is_given_once() {
+    for row in rows().iter().filter(|row| row.local.ends_with("_PASSWORD")) {
+        let (service, _) = meant_by(row.local)[0];
+        let global = row.global.expect("each has one");
+        let kind = if global.starts_with("OCIS_CACHE") { "OCIS_CACHE_STORE" } else { "OCIS_PERSISTENT_STORE" };
+        let local_file = format!("{}_FILE", row.local);
+        let global_file = format!("{global}_FILE");
+        let open = |variables: &[(&str, &str)]| {
+            let mut given = environment(variables);
+            given.set(kind, "nats-js-kv");
+            Config::from_environment(Profile::Ocis, service, &given)
+        };
+        let password_of = |variables: &[(&str, &str)]| {
+            let mut store = open(variables).expect(row.local).stores.remove("default").expect("the one store");
+            let text = store.settings.text("password").expect("a text");
+            (text, store.settings.text("password_file").expect("a text"), store.settings.name("password_file"))
+        };
+        let (_, file, name) = password_of(&[(&global_file, "/run/a"), (&local_file, "/run/b")]);
+        assert_eq!((file.as_deref(), name.as_str()), (Some("/run/b"), local_file.as_str()));
+        let (_, file, name) = password_of(&[(&global_file, "/run/a")]);
+        assert_eq!((file.as_deref(), name.as_str()), (Some("/run/a"), global_file.as_str()));
+        let (text, file, _) = password_of(&[(&global_file, "/run/a"), (row.local, "own")]);
+        assert_eq!((text.as_deref(), file), (Some("own"), None));
+        let (text, file, _) = password_of(&[(global, "all"), (&local_file, "/run/b")]);
+        assert_eq!((text, file.as_deref()), (None, Some("/run/b")));
+        let (text, file, _) = password_of(&[(global, "all"), (row.local, "")]);
+        assert_eq!((text, file), (None, None));
+        let error = open(&[(row.local, "geheim"), (&local_file, "/run/b")]).expect_err("twice");
+        assert_eq!(error.origin(), local_file);
+        assert!(!error.to_string().contains("geheim"), "{error}");
+    }
+}
+
+fn store(profile: Profile, service: &str, variables: &[(&str, &str)]) -> StoreConfig {
+    let config = Config::from_environment(profile, service, &environment(variables)).expect(service);
+    config.stores["default"].clone()
+}
+
+fn lifespan(mut store: StoreConfig) -> Option<u64> {
+    store.settings.duration("lifespan").expect("a duration").map(|duration| duration.as_secs())
+}
+
+#[test]
+fn a_time_to_live_reaches_what_it_reaches_in_ocis() {
+    let with = |service, kind, variables: &[(&str, &str)]| {
+        let nodes = ("OCIS_PERSISTENT_STORE_NODES", "sentinel:26379/master");
+        let mut all = vec![
+            ("OCIS_CACHE_STORE", kind),
+            ("OCIS_PERSISTENT_STORE", kind),
+            nodes,
+            ("OCIS_CACHE_STORE_NODES", nodes.1),
+        ];
+        all.extend(variables);
+        lifespan(store(Profile::Ocis, service, &all))
+    };
+    // Whose writer says it for each record, everywhere.
+    for kind in ["memory", "nats-js-kv", "redis-sentinel", "redis"] {
+        assert_eq!(with("STORAGE_USERS_FILEMETADATA_CACHE", kind, &[]), Some(24 * 60), "{kind}");
+        assert_eq!(with("EVENTHISTORY_STORE", kind, &[]), Some(336 * 3600), "{kind}");
+    }
+    // By the bucket of NATS only: elsewhere these stay.
+    for service in ["USERLOG_STORE", "NOTIFICATIONS_STORE", "PROXY_PRESIGNEDURL_SIGNING_KEYS_STORE"] {
+        assert!(with(service, "nats-js-kv", &[]).is_some(), "{service}");
+        assert_eq!(with(service, "memory", &[("OCIS_PERSISTENT_STORE_TTL", "5m")]), None, "{service}");
+        assert_eq!(with(service, "redis-sentinel", &[("OCIS_CACHE_TTL", "5m")]), None, "{service}");
+    }
+    // Files' IDs do not go unless somebody said so.
+    assert_eq!(with("STORAGE_USERS_ID_CACHE", "nats-js-kv", &[]), None);
+    assert_eq!(with("STORAGE_USERS_ID_CACHE", "nats-js-kv", &[("STORAGE_USERS_ID_CACHE_TTL", "1h")]), Some(3600));
+    assert_eq!(with("STORAGE_USERS_ID_CACHE", "memory", &[("STORAGE_USERS_ID_CACHE_TTL", "1h")]), None);
+    // Zero is without end.
+    assert_eq!(with("ACTIVITYLOG_STORE", "nats-js-kv", &[]), None);
+    assert_eq!(with("GRAPH_CACHE", "memory", &[("GRAPH_CACHE_TTL", "0")]), None);
+}
+
+#[test]
+fn a_connections_settings_arrive_under_the_stores_names() {
+    let mut nats = store(
+        Profile::Ocis,
+        "PROXY_PRESIGNEDURL_SIGNING_KEYS_STORE",
+        &[
+            ("OCIS_CACHE_STORE_NODES", "a:4222, b:4222"),
+            ("OCIS_CACHE_AUTH_USERNAME", "user"),
+            ("OCIS_CACHE_AUTH_PASSWORD", "geheim"),
+            ("OCIS_CACHE_ENABLE_TLS", "1"),
+            ("OCIS_CACHE_TLS_INSECURE", "1"),
+        ],
+    );
+    assert_eq!(
+        (nats.kind.as_str(), nats.database.as_str(), nats.table.as_str()),
+        ("nats-js-kv", "proxy", "signing-keys")
+    );
+    let settings = &mut nats.settings;
+    assert_eq!(settings.list("nodes"), Ok(Some(vec!["a:4222".to_owned(), "b:4222".to_owned()])));
+    assert_eq!(settings.text("username"), Ok(Some("user".to_owned())));
+    assert_eq!(settings.text("password"), Ok(Some("geheim".to_owned())));
+    assert_eq!(settings.flag("tls"), Ok(Some(true)));
+    assert_eq!(settings.flag("tls_insecure"), Ok(Some(true)));
+    assert_eq!(settings.flag("disable_persistence"), Ok(Some(true)));
+    assert_eq!(settings.text("format"), Ok(Some("go-micro".to_owned())));
+    assert_eq!(settings.name("nodes"), "OCIS_CACHE_STORE_NODES");
+    assert_eq!(settings.name("disable_persistence"), "PROXY_PRESIGNEDURL_SIGNING_KEYS_STORE_DISABLE_PERSISTENCE");
+    // As in oCIS, a root CA means that certificates are checked.
+    let both = [
+        ("ACTIVITYLOG_STORE_ENABLE_TLS", "true"),
+        ("ACTIVITYLOG_STORE_TLS_INSECURE", "true"),
+        ("ACTIVITYLOG_STORE_TLS_ROOT_CA_CERTIFICATE", "/ca.pem"),
+    ];
+    let mut checked = store(Profile::Ocis, "ACTIVITYLOG_STORE", &both);
+    assert_eq!(checked.settings.flag("tls_insecure"), Ok(None));
+    assert_eq!(checked.settings.text("tls_root_ca"), Ok(Some("/ca.pem".to_owned())));
+}
+
+#[test]
+fn a_memory_or_noop_store_gets_no_setting_of_a_connection() {
+    let variables = [
+        ("OCIS_CACHE_STORE_NODES", "a:4222"),
+        ("OCIS_CACHE_AUTH_PASSWORD", "geheim"),
+        ("OCIS_CACHE_DISABLE_PERSISTENCE", "true"),
+        ("OCIS_CACHE_ENABLE_TLS", "true"),
+    ];
+    for kind in ["memory", "mem", "", "noop"] {
+        let mut all = variables.to_vec();
+        all.push(("OCIS_CACHE_STORE", kind));
+        let config = Config::from_environment(Profile::Ocis, "SETTINGS_CACHE", &environment(&all)).expect(kind);
+        let larder = Larder::from_config(config).expect(kind);
+        let about = larder.describe();
+        assert_eq!(about["stores"]["default"]["table"], "settings_files");
+    }
+}
+
+#[test]
+fn redis_needs_nodes_of_its_own() {
+    for (kind, form) in
+        [("redis-sentinel", "<sentinel-host>:<sentinel-port>/<redis-master>"), ("redis", "<host>:<port>")]
+    {
+        let given = environment(&[("OCIS_CACHE_STORE", kind)]);
+        let error = Config::from_environment(Profile::Ocis, "GRAPH_CACHE", &given).expect_err(kind);
+        assert_eq!(error.origin(), "GRAPH_CACHE_STORE_NODES");
+        assert!(error.message().contains(form), "{error}");
+    }
+}
+
+#[test]
+fn a_service_is_found_by_the_variable_of_its_type_too_and_others_are_suggested() {
+    let find = |name: &str| sources(Profile::Ocis, &[]).resolve(name).map(|resolved| resolved.service.name);
+    assert_eq!(find("ACTIVITYLOG"), Ok("ACTIVITYLOG_STORE"));
+    assert_eq!(find("GRAPH_CACHE_STORE"), Ok("GRAPH_CACHE"));
+    assert_eq!(find("STORAGE_PUBLICLINK_STORE"), Ok("STORAGE_PUBLICLINK_STORE"));
+    assert_eq!(find("SETTINGS_CACHE"), Ok("SETTINGS_FILE_CACHE"));
+    let error = find("GRAPH_CASH").expect_err("unknown").to_string();
+    assert_eq!(error, "service: \"GRAPH_CASH\" is not known; did you mean \"GRAPH_CACHE\"?");
+    let error = Config::parse("env://ocsi/GRAPH_CACHE").expect_err("unknown").to_string();
+    assert_eq!(error, "profile: \"ocsi\" is not known; did you mean \"ocis\"?");
+    for text in ["env://", "env://ocis/GRAPH_CACHE?fiel=/a", "env://ocis/GRAPH_CACHE?file=", "env://ocis#a", "env:ocis"]
+    {
+        assert_eq!(Config::parse(text).expect_err(text).status(), Status::CONFIG, "{text}");
+    }
+}
+
+#[test]
+fn an_address_without_a_service_opens_all_under_their_names() {
+    let config = sources(Profile::Ocis, &[]).all().expect("the defaults are sound");
+    let names: BTreeSet<&str> = config.stores.keys().map(String::as_str).collect();
+    assert_eq!(names.len(), ocis::SERVICES.len());
+    assert!(names.contains("USERLOG_STORE") && names.contains("SETTINGS_DIRECTORY_CACHE"));
+    assert_eq!(config.stores["USERLOG_STORE"].kind, "memory");
+    assert_eq!(config.stores["GATEWAY_PROVIDER_CACHE"].kind, "noop");
+}
+
+#[test]
+fn opencloud_has_names_of_its_own_and_a_few_other_values() {
+    let cloud = |service, variables: &[(&str, &str)]| store(Profile::OpenCloud, service, variables);
+    assert_eq!(cloud("GRAPH_CACHE", &[("OC_CACHE_STORE", "noop"), ("OCIS_CACHE_STORE", "redis")]).kind, "noop");
+    assert_eq!(cloud("STORAGE_USERS_ID_CACHE", &[]).kind, "nats-js-kv");
+    assert_eq!(lifespan(cloud("STORAGE_USERS_FILEMETADATA_CACHE", &[])), Some(24 * 3600));
+    assert_eq!(lifespan(cloud("EVENTHISTORY_STORE", &[])), None);
+    assert_eq!(cloud("GRAPH_STORE", &[]).database, "graph");
+    let own = [("OC_CACHE_DATABASE", "a"), ("STORAGE_USERS_FILEMETADATA_CACHE_DATABASE", "b")];
+    assert_eq!(cloud("STORAGE_USERS_FILEMETADATA_CACHE", &own).database, "b");
+    let insecure = |variables: &[(&str, &str)]| {
+        let mut all = vec![("ACTIVITYLOG_STORE_ENABLE_TLS", "true")];
+        all.extend(variables);
+        cloud("ACTIVITYLOG_STORE", &all).settings.flag("tls_insecure")
+    };
+    assert_eq!(insecure(&[("OC_INSECURE", "true")]), Ok(Some(true)));
+    assert_eq!(insecure(&[("OC_INSECURE", "true"), ("OC_PERSISTENT_STORE_TLS_INSECURE", "false")]), Ok(None));
+}
+
+#[test]
+fn a_file_is_weaker_than_a_variable_and_says_what_no_variable_can() {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("profile.toml");
+    let text = "[stores.a]\ntype = \"noop\"\n\n[profiles.ocis.GRAPH_CACHE]\ntype = \"memory\"\nmax_entries = 5\nlifespan = \"1h\"\n\
+                database = \"file\"\n";
+    std::fs::write(&path, text).expect("written");
+    let with =
+        |variables: &[(&str, &str)]| Sources::new(Profile::Ocis, environment(variables), Some(&path)).expect("sound");
+    let mut store =
+        with(&[("GRAPH_CACHE_TTL", "2h")]).one("GRAPH_CACHE").expect("sound").stores.remove("default").expect("it");
+    assert_eq!((store.database.as_str(), store.settings.count("max_entries")), ("file", Ok(Some(5))));
+    assert_eq!(lifespan(store.clone()), Some(7200));
+    assert_eq!(lifespan(with(&[]).one("GRAPH_CACHE").expect("sound").stores["default"].clone()), Some(3600));
+    // An empty duration leaves the file's.
+    let empty = with(&[("OCIS_CACHE_TTL", "5m"), ("GRAPH_CACHE_TTL", "")]).one("GRAPH_CACHE").expect("sound");
+    assert_eq!(lifespan(empty.stores["default"].clone()), Some(3600));
+    // The variable names the file as well, and the same file is a document.
+    let named = environment(&[("LARDER_PROFILE_FILE", path.to_str().expect("UTF-8"))]);
+    let config = Config::from_environment(Profile::Ocis, "GRAPH_CACHE", &named).expect("sound");
+    assert_eq!(config.stores["default"].database, "file");
+    assert_eq!(Config::from_path(&path).expect("sound").stores["a"].kind, "noop");
+    for (text, expected) in [
+        ("[profiles.ocis.GRAPH_CASH]\na = 1", "profiles.ocis.GRAPH_CASH: \"GRAPH_CASH\" is not known; did you mean"),
+        ("[profiles.osic.A]\na = 1", "profiles.osic: \"osic\" is not known"),
+        ("profiles = 5", "profiles: it is a number"),
+        ("[profiles.ocis]\nGRAPH_CACHE = \"memory\"", "profiles.ocis.GRAPH_CACHE: it is a text; expected a section"),
+    ] {
+        std::fs::write(&path, text).expect("written");
+        let error = Sources::new(Profile::Ocis, Environment::default(), Some(&path)).expect_err(text).to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+    std::fs::write(&path, "[profiles.ocis.GRAPH_CACHE]\nlifespan = \"1d\"\n").expect("written");
+    let error = with(&[]).one("GRAPH_CACHE").expect_err("malformed").to_string();
+    assert!(error.starts_with("profiles.ocis.GRAPH_CACHE.lifespan: it is \"1d\"; expected"), "{error}");
+}
+
+fn explained(variables: &[(&str, &str)], service: &str) -> Explanation {
+    let mut all = explain::profile(&sources(Profile::Ocis, variables), Some(service)).expect("known");
+    all.pop().expect("one")
+}
+
+#[test]
+fn an_explanation_says_which_source_won_and_what_it_overrode() {
+    let variables = [
+        ("OCIS_CACHE_STORE", "nats-js-kv"),
+        ("OCIS_CACHE_STORE_NODES", "nats://user:geheim@a:4222"),
+        ("STORAGE_SYSTEM_CACHE_STORE_NODES", "b:4222"),
+        ("OCIS_CACHE_AUTH_PASSWORD", "geheim"),
+        ("STORAGE_SYSTEM_CACHE_TTL", ""),
+    ];
+    let explained = explained(&variables, "STORAGE_SYSTEM_CACHE");
+    let text = explained.text();
+    let object = explained.json();
+    let expected = [
+        "type                 nats-js-kv  (OCIS_CACHE_STORE; over default = memory)",
+        "nodes                b:4222  (STORAGE_SYSTEM_CACHE_STORE_NODES; over OCIS_CACHE_STORE_NODES = nats://(hidden)@a:4222; \
+         over default = 127.0.0.1:9233)",
+        "password             (hidden)  (OCIS_CACHE_AUTH_PASSWORD)",
+        "lifespan             24m  (default; over STORAGE_SYSTEM_CACHE_TTL = )",
+        "^ STORAGE_SYSTEM_CACHE_TTL is empty, which changes nothing",
+        "username             -  (not set)",
+    ];
+    for line in expected {
+        assert!(text.contains(line), "{line}\nis not in\n{text}");
+    }
+    assert_eq!(object["settings"]["nodes"]["source"], "variable");
+    assert_eq!(object["settings"]["nodes"]["name"], "STORAGE_SYSTEM_CACHE_STORE_NODES");
+    assert_eq!(object["settings"]["nodes"]["overrode"][1]["source"], "default");
+    assert!(!(text + &object.to_string()).contains("geheim"));
+}
+
+#[test]
+fn an_explanation_says_what_a_type_does_not_use_and_what_is_malformed() {
+    let text = explained(&[("USERLOG_STORE_TTL", "5m"), ("OCIS_PERSISTENT_STORE_ENABLE_TLS", "on")], "USERLOG").text();
+    assert!(text.contains("does not reach records of type memory"), "{text}");
+    assert!(text.contains("malformed: it is \"on\"; expected true or false"), "{text}");
+    let all = explain::profile(&sources(Profile::Ocis, &[]), None).expect("known");
+    assert_eq!(all.len(), ocis::SERVICES.len());
+}
+
+fn findings(variables: &[(&str, &str)]) -> Vec<Finding> {
+    check(&sources(Profile::Ocis, variables), None, &|_| Ok(())).expect("no service was named")
+}
+
+fn found(variables: &[(&str, &str)], severity: Severity, origin: &str, words: &str) {
+    let findings = findings(variables);
+    let is_it =
+        |found: &&Finding| found.severity == severity && found.origin == origin && found.message.contains(words);
+    assert!(findings.iter().any(|found| is_it(&found)), "{origin}: {words}\nis not in\n{findings:#?}");
+}
+
+#[test]
+fn the_defaults_and_a_plain_cluster_are_found_sound() {
+    let worse = |findings: Vec<Finding>| {
+        findings.into_iter().filter(|found| found.severity != Severity::Hint).collect::<Vec<_>>()
+    };
+    assert_eq!(worse(findings(&[])), []);
+    let cluster = [
+        ("OCIS_CACHE_STORE", "nats-js-kv"),
+        ("OCIS_CACHE_STORE_NODES", "nats-1:4222,nats-2:4222"),
+        ("OCIS_PERSISTENT_STORE", "nats-js-kv"),
+        ("OCIS_PERSISTENT_STORE_NODES", "nats-1:4222,nats-2:4222"),
+        ("OCIS_EVENTS_ENDPOINT", "nats-2:4222"),
+        ("OCIS_URL", "https://ocis.example"),
+        ("PATH", "/bin"),
+    ];
+    assert_eq!(worse(findings(&cluster)), []);
+}
+
+#[test]
+fn the_check_tells_of_settings_that_must_agree_and_do_not() {
+    use Severity::{Hint, Warning};
+
+    found(&[("STORAGE_SYSTEM_CACHE_STORE", "nats-js-kv")], Warning, "STORAGE_SYSTEM_CACHE_STORE", "must be one store");
+    let apart = [("OCIS_CACHE_STORE", "nats-js-kv"), ("STORAGE_USERS_FILEMETADATA_CACHE_STORE_NODES", "b:4222")];
+    found(&apart, Warning, "STORAGE_USERS_FILEMETADATA_CACHE_STORE_NODES", "must be one store");
+    let apart = [("OCIS_CACHE_STORE", "nats-js-kv"), ("STORAGE_SYSTEM_CACHE_AUTH_PASSWORD", "a")];
+    found(&apart, Warning, "STORAGE_SYSTEM_CACHE_AUTH_PASSWORD", "must be one store");
+    let bus = [("OCIS_PERSISTENT_STORE_NODES", "a:4222"), ("OCIS_EVENTS_ENDPOINT", "b:4222")];
+    found(
+        &bus,
+        Warning,
+        "OCIS_PERSISTENT_STORE_NODES",
+        "another NATS than the event bus: OCIS_EVENTS_ENDPOINT means b:4222",
+    );
+    found(&[("OCIS_EVENTS_ENDPOINT", "b:4222")], Warning, "ACTIVITYLOG_STORE_NODES", "another NATS than the event bus");
+    found(&[("OCIS_CACHE_DATABASE", "all")], Warning, "OCIS_CACHE_DATABASE", "in one bucket");
+    found(&[("OCIS_CACHE_STORE", "redis-sentinel")], Severity::Error, "GRAPH_CACHE_STORE_NODES", "it is not set");
+    found(&[("OCIS_CACHE_STORE", "noop")], Warning, "OCIS_CACHE_STORE", "does not see the keys");
+    let keys = [("OCS_PRESIGNEDURL_SIGNING_KEYS_STORE_NODES", "a:4222")];
+    found(&keys, Warning, "OCS_PRESIGNEDURL_SIGNING_KEYS_STORE_NODES", "every signed URL is refused");
+    found(&[("STORAGE_USERS_DRIVER", "posix")], Warning, "STORAGE_USERS_ID_CACHE_STORE", "loses files' IDs");
+    let short = [
+        ("STORAGE_USERS_DRIVER", "posix"),
+        ("STORAGE_USERS_ID_CACHE_STORE", "nats-js-kv"),
+        ("STORAGE_USERS_ID_CACHE_TTL", "24m"),
+    ];
+    found(&short, Warning, "STORAGE_USERS_ID_CACHE_TTL", "files' IDs disappear");
+    found(&[], Hint, "default", "each process has its own records");
+}
+
+#[test]
+fn the_check_tells_of_insecure_and_idle_settings() {
+    use Severity::{Hint, Warning};
+
+    let on = ("ACTIVITYLOG_STORE_ENABLE_TLS", "true");
+    let both = [on, ("ACTIVITYLOG_STORE_TLS_INSECURE", "1"), ("ACTIVITYLOG_STORE_TLS_ROOT_CA_CERTIFICATE", "/ca.pem")];
+    found(&both, Warning, "ACTIVITYLOG_STORE_TLS_INSECURE", "a root CA is given as well");
+    found(&both[2..], Warning, "ACTIVITYLOG_STORE_TLS_ROOT_CA_CERTIFICATE", "TLS is not on");
+    let login = [("ACTIVITYLOG_STORE_AUTH_USERNAME", "u"), ("ACTIVITYLOG_STORE_AUTH_PASSWORD", "geheim")];
+    let mut remote = login.to_vec();
+    remote.push(("ACTIVITYLOG_STORE_NODES", "nats:4222"));
+    found(&remote, Warning, "ACTIVITYLOG_STORE_AUTH_PASSWORD", "in the clear");
+    let local = findings(&login);
+    assert!(!local.iter().any(|found| found.message.contains("in the clear")), "the default node is local: {local:#?}");
+    assert!(!findings(&remote).iter().any(|found| found.text().contains("geheim")));
+    found(&login[..1], Warning, "ACTIVITYLOG_STORE_AUTH_USERNAME", "no password");
+    found(&login[1..], Warning, "ACTIVITYLOG_STORE_AUTH_PASSWORD", "no user name");
+    found(&[("OCIS_CACHE_NODES", "a")], Warning, "OCIS_CACHE_NODES", "did you mean OCIS_CACHE_STORE_NODES?");
+    let hidden = [("OCIS_CACHE_TTL", "5m"), ("GRAPH_CACHE_TTL", "")];
+    found(&hidden, Hint, "GRAPH_CACHE_TTL", "keeps OCIS_CACHE_TTL from being read");
+    found(&[("USERLOG_STORE_TTL", "5m")], Hint, "USERLOG_STORE_TTL", "stay for ever");
+    found(
+        &[("GRAPH_CACHE_STORE_NODES", "a:1")],
+        Hint,
+        "GRAPH_CACHE_STORE_NODES",
+        "set OCIS_CACHE_STORE or GRAPH_CACHE_STORE too",
+    );
+}
+
+#[test]
+fn an_error_in_a_global_variable_is_told_once_with_all_its_services() {
+    let findings = findings(&[("OCIS_CACHE_TTL", "1d")]);
+    let errors: Vec<&Finding> = findings.iter().filter(|found| found.severity == Severity::Error).collect();
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert!(errors[0].services.len() > 5);
+    let one =
+        check(&sources(Profile::Ocis, &[("OCIS_CACHE_TTL", "1d")]), Some("ACTIVITYLOG"), &|_| Ok(())).expect("known");
+    assert!(one.iter().all(|found| found.severity != Severity::Error), "{one:#?}");
+}
+
+#[test]
+fn no_variable_is_read_twice_by_two_meanings() {
+    let mut meanings: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
+    for service in ocis::SERVICES {
+        for setting in Setting::ALL {
+            for variable in service.variables(&ocis::DIALECT, setting) {
+                meanings.entry(variable).or_default().insert(setting.key());
+            }
+        }
+    }
+    for (variable, settings) in meanings {
+        assert_eq!(settings.len(), 1, "{variable}: {settings:?}");
+    }
+}
