@@ -6,11 +6,14 @@
 //! direction (the multi-thread scheduler measured four times a blocking socket's latency). When nobody leads, a
 //! background thread does.
 //!
+//! A thread that waits for the completions of many requests *attends*: it leads too, and so takes what it has read itself.
+//! It leaves the lead to whoever blocks for one answer: two that lead in turns would wake each other for every answer.
+//!
 //! Invariant: while a task is runnable, either a caller is inside `block_on`, or the background thread is, or it will
 //! be within [`LINGER`]. The background thread lingers so that a caller that makes one blocking call after another does
 //! not have to win the reactor back each time; a `spawn` ends the lingering at once.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -30,6 +33,9 @@ const LINGER: Duration = Duration::from_micros(200);
 
 /// How many short waits the background thread takes before it sleeps until the last caller leaves.
 const SHORT_WAITS: u32 = 16;
+
+/// How often a thread that attends looks whether callers still block.
+const AWAY: Duration = Duration::from_millis(2);
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
@@ -72,13 +78,19 @@ pub struct Runtime {
     gate: Mutex<Gate>,
     gate_changed: Condvar,
     give_way: Notify,
+    attendants_give_way: Notify,
     background_waits: AtomicBool,
 }
 
 #[derive(Default)]
 struct Gate {
-    callers: usize,
+    /// Who is inside `block_on`, or attends and leads.
+    present: usize,
+    /// How many of those attend.
+    attendants: usize,
     visits: u64,
+    /// Visits that are no attendance.
+    calls: u64,
     spawned: bool,
     /// The background thread sleeps until the last caller leaves, and wants to be told.
     sleeps_long: bool,
@@ -150,6 +162,7 @@ impl Runtime {
             gate: Mutex::default(),
             gate_changed: Condvar::new(),
             give_way: Notify::new(),
+            attendants_give_way: Notify::new(),
             background_waits: AtomicBool::new(false),
         })
     }
@@ -158,9 +171,64 @@ impl Runtime {
     ///
     /// Must not be called from inside the runtime; see [`is_inside`].
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        self.enter_gate();
-        let leave = LeaveGate(self);
+        let attendants = {
+            let mut gate = self.gate.lock();
+            gate.calls += 1;
+            gate.enter();
+            gate.attendants
+        };
+        let leave = LeaveGate { runtime: self, attends: false };
+        self.have_background_give_way();
+        if attendants > 0 {
+            self.attendants_give_way.notify_waiters();
+        }
         let result = self.tokio.block_on(future);
+        drop(leave);
+        result
+    }
+
+    /// As [`Runtime::block_on`], for a wait that may be long and whose thread leads while it is here, but leaves the
+    /// lead to callers who block for an answer of their own.
+    pub fn attend<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        loop {
+            if let Some(result) = self.lead_until_called(future.as_mut()) {
+                return result;
+            }
+            let mut calls = None;
+            let _inside = self.tokio.enter();
+            let ended = park_on(future.as_mut(), || {
+                let gate = self.gate.lock();
+                let is_quiet = gate.present == gate.attendants && calls == Some(gate.calls);
+                calls = Some(gate.calls);
+                if is_quiet { None } else { Some(AWAY) }
+            });
+            if let Some(result) = ended {
+                return result;
+            }
+        }
+    }
+
+    /// `None` when a caller came, or is here.
+    fn lead_until_called<T>(&self, mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        let mut called = pin!(self.attendants_give_way.notified());
+        called.as_mut().enable();
+        {
+            let mut gate = self.gate.lock();
+            if gate.present > gate.attendants {
+                return None;
+            }
+            gate.attendants += 1;
+            gate.enter();
+        }
+        let leave = LeaveGate { runtime: self, attends: true };
+        self.have_background_give_way();
+        let result = self.tokio.block_on(poll_fn(|context| {
+            if let Poll::Ready(result) = future.as_mut().poll(context) {
+                return Poll::Ready(Some(result));
+            }
+            called.as_mut().poll(context).map(|()| None)
+        }));
         drop(leave);
         result
     }
@@ -175,11 +243,13 @@ impl Runtime {
         handle
     }
 
-    fn enter_gate(&self) {
-        let mut gate = self.gate.lock();
-        gate.callers += 1;
-        gate.visits += 1;
-        drop(gate);
+    /// Runs `body` on this thread as if inside the runtime, which does not run meanwhile for it.
+    pub fn enter<T>(&self, body: impl FnOnce() -> T) -> T {
+        let _inside = self.tokio.enter();
+        body()
+    }
+
+    fn have_background_give_way(&self) {
         if !self.background_waits.load(Ordering::Acquire) {
             self.give_way.notify_one();
         }
@@ -199,7 +269,7 @@ impl Runtime {
         let mut short_waits = 0;
         loop {
             let visits = gate.visits;
-            if gate.callers > 0 && short_waits >= SHORT_WAITS {
+            if gate.present > 0 && short_waits >= SHORT_WAITS {
                 gate.sleeps_long = true;
                 self.gate_changed.wait(&mut gate);
                 gate.sleeps_long = false;
@@ -209,7 +279,7 @@ impl Runtime {
             let timed_out = self.gate_changed.wait_for(&mut gate, LINGER).timed_out();
             short_waits += 1;
             let quiet = timed_out && gate.visits == visits;
-            if gate.callers == 0 && (quiet || gate.spawned) {
+            if gate.present == 0 && (quiet || gate.spawned) {
                 break;
             }
         }
@@ -218,17 +288,50 @@ impl Runtime {
     }
 }
 
-struct LeaveGate<'a>(&'a Runtime);
+impl Gate {
+    fn enter(&mut self) {
+        self.present += 1;
+        self.visits += 1;
+    }
+}
+
+struct LeaveGate<'a> {
+    runtime: &'a Runtime,
+    attends: bool,
+}
 
 impl Drop for LeaveGate<'_> {
     fn drop(&mut self) {
-        let mut gate = self.0.gate.lock();
-        gate.callers -= 1;
-        let is_awaited = gate.callers == 0 && gate.sleeps_long;
+        let mut gate = self.runtime.gate.lock();
+        gate.present -= 1;
+        gate.attendants -= usize::from(self.attends);
+        let is_awaited = gate.present == 0 && gate.sleeps_long;
         drop(gate);
         if is_awaited {
-            self.0.gate_changed.notify_one();
+            self.runtime.gate_changed.notify_one();
         }
+    }
+}
+
+/// Polls `future` on this thread whenever it is woken, and at the intervals that `rest` gives; `None` when that gives
+/// none. Nobody drives the runtime for it.
+pub fn park_on<T>(
+    mut future: Pin<&mut impl Future<Output = T>>,
+    mut rest: impl FnMut() -> Option<Duration>,
+) -> Option<T> {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Unpark>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::task::Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut context) {
+            return Some(result);
+        }
+        std::thread::park_timeout(rest()?);
     }
 }
 
@@ -334,6 +437,50 @@ mod tests {
         });
         receiver.recv_timeout(Duration::from_secs(20)).expect("the timer fires");
         assert!(begin.elapsed() >= Duration::from_millis(5));
+    }
+
+    #[test]
+    fn a_thread_that_attends_lets_blocking_callers_lead_and_gets_its_own_answer() {
+        let runtime = get().expect("runtime");
+        for round in 0..20 {
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            let attends = std::thread::spawn(move || runtime.attend(receiver).expect("an answer"));
+            for _ in 0..round {
+                runtime.block_on(async { tokio::time::sleep(Duration::from_micros(200)).await });
+            }
+            // The answer comes from a task that only somebody who leads can run.
+            runtime.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                let _ = sender.send(round);
+            });
+            assert_eq!(attends.join().expect("no panic"), round);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_attends_sees_its_deadline_while_a_caller_leads() {
+        let runtime = get().expect("runtime");
+        let caller =
+            std::thread::spawn(|| runtime.block_on(async { tokio::time::sleep(Duration::from_secs(2)).await }));
+        let begin = Instant::now();
+        let never = std::future::pending::<()>();
+        let ended = runtime.attend(async { tokio::time::timeout(Duration::from_millis(20), never).await });
+        assert!(ended.is_err() && begin.elapsed() >= Duration::from_millis(20));
+        caller.join().expect("no panic");
+    }
+
+    #[test]
+    fn a_thread_that_parks_is_woken_and_otherwise_ends_with_its_rests() {
+        let (sender, mut receiver) = tokio::sync::oneshot::channel();
+        let sends = std::thread::spawn(move || sender.send(7).expect("it waits"));
+        assert_eq!(park_on(Pin::new(&mut receiver), || Some(Duration::from_secs(20))), Some(Ok(7)));
+        sends.join().expect("no panic");
+        let mut rests = 3;
+        let ended = park_on(pin!(std::future::pending::<()>()), || {
+            rests -= 1;
+            (rests > 0).then_some(Duration::from_millis(1))
+        });
+        assert_eq!((ended, rests), (None, 0));
     }
 
     #[test]

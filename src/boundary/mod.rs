@@ -5,6 +5,7 @@
 
 pub mod closing;
 pub mod flat;
+pub mod flight;
 pub mod guard;
 pub mod handle;
 pub mod log;

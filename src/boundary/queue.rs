@@ -7,21 +7,26 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::AbortHandle;
+use tokio::sync::Notify;
 
+use super::flight::{Flight, Flights};
 use super::guard::{self, Birth};
 use super::operation::{Answer, OperationKind};
 use super::wait;
 use crate::error::{Error, Result, Status};
 use crate::runtime;
 use crate::store::reply::{Pending, Reply};
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::Mutex;
 
 /// How many requests may be accepted and not yet drained, where the host says nothing.
 pub const DEFAULT_CAPACITY: usize = 65_536;
+
+/// How long a thread sleeps at a time that waits without a runtime.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// The answer to a request.
 pub struct Completion {
@@ -38,11 +43,14 @@ pub struct Queue {
     birth: Birth,
     capacity: usize,
     shared: Arc<Shared>,
+    flights: Arc<Flights>,
 }
 
+#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    changed: Condvar,
+    /// Told of a completion, and of the close.
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -50,7 +58,7 @@ struct State {
     closed: bool,
     /// How many requests were accepted.
     accepted: u64,
-    in_flight: HashMap<u64, InFlight>,
+    in_flight: HashMap<u64, InFlight, foldhash::fast::RandomState>,
     done: VecDeque<Completion>,
     event: Option<OwnedFd>,
     waiters: usize,
@@ -60,15 +68,14 @@ struct InFlight {
     /// Tells two requests apart that have the same id one after the other.
     serial: u64,
     operation: OperationKind,
-    task: Option<AbortHandle>,
+    flight: Option<Arc<Flight>>,
 }
 
 impl Queue {
     /// A queue that holds at most `capacity` requests, accepted and not yet drained; 0 for [`DEFAULT_CAPACITY`].
     pub fn new(capacity: usize) -> Queue {
         let capacity = if capacity == 0 { DEFAULT_CAPACITY } else { capacity };
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
-        Queue { birth: Birth::now(), capacity, shared }
+        Queue { birth: Birth::now(), capacity, shared: Arc::default(), flights: Arc::default() }
     }
 
     /// # Errors
@@ -120,27 +127,30 @@ impl Queue {
         }
         state.accepted += 1;
         let serial = state.accepted;
-        state.in_flight.insert(id, InFlight { serial, operation, task: None });
+        state.in_flight.insert(id, InFlight { serial, operation, flight: None });
         Ok(serial)
     }
 
     fn run(&self, ticket: Ticket, future: Pending<Answer>, timeout: Option<Duration>) {
-        let runtime = match runtime::get() {
+        let runtime = match self.flights.runtime() {
             Ok(runtime) => runtime,
             Err(error) => return ticket.complete(Err(error)),
         };
         let (id, serial) = (ticket.id, ticket.serial);
-        let task = runtime.spawn(async move {
+        let work = Box::pin(async move {
             let result = wait::with_deadline(future, timeout).await;
             ticket.complete(result);
         });
+        let flight = self.flights.begin(runtime, work);
         let mut state = self.shared.state.lock();
-        // Gone already when it completed, was cancelled or closed meanwhile; then the task has nobody to tell.
+        // Gone already when it completed, was cancelled or closed meanwhile; then the flight has nobody to tell.
         match state.in_flight.get_mut(&id).filter(|request| request.serial == serial) {
-            Some(request) => request.task = Some(task),
+            Some(request) => request.flight = Some(flight),
             None => {
                 drop(state);
-                task.abort();
+                if !flight.is_over() {
+                    flight.abandon();
+                }
             }
         }
     }
@@ -157,8 +167,8 @@ impl Queue {
         let error = Error::new(Status::CANCELLED, "request", "it was cancelled; a write may still happen");
         self.shared.push(&mut state, Completion { id, operation: request.operation, result: Err(error) });
         drop(state);
-        if let Some(task) = request.task {
-            task.abort();
+        if let Some(flight) = request.flight {
+            flight.abandon();
         }
         Ok(true)
     }
@@ -172,9 +182,11 @@ impl Queue {
     pub fn drain(&self, most: usize, wait: Option<Duration>) -> Result<Vec<Completion>> {
         self.check()?;
         let mut state = self.shared.state.lock();
-        if state.done.is_empty() && !state.closed && wait != Some(Duration::ZERO) {
+        if !state.is_ready() && wait != Some(Duration::ZERO) {
+            drop(state);
             guard::may_block()?;
-            self.shared.wait_for_one(&mut state, wait);
+            self.shared.wait_for_one(wait);
+            state = self.shared.state.lock();
         }
         if state.done.is_empty() && state.closed {
             return Err(Error::closed("queue"));
@@ -230,16 +242,16 @@ impl Queue {
         }
         state.closed = true;
         let requests: Vec<(u64, InFlight)> = state.in_flight.drain().collect();
-        let mut tasks = Vec::with_capacity(requests.len());
+        let mut flights = Vec::with_capacity(requests.len());
         for (id, request) in requests {
             let result = Err(Error::closed("queue"));
             state.done.push_back(Completion { id, operation: request.operation, result });
-            tasks.extend(request.task);
+            flights.extend(request.flight);
         }
         state.raise_event();
-        self.shared.changed.notify_all();
         drop(state);
-        tasks.iter().for_each(AbortHandle::abort);
+        self.shared.changed.notify_waiters();
+        flights.iter().for_each(Flight::abandon);
         Ok(())
     }
 }
@@ -248,6 +260,7 @@ impl Drop for Queue {
     fn drop(&mut self) {
         // A handle of the parent is leaked before it gets here, so this is the queue's own process.
         let _ = self.close();
+        self.flights.end();
     }
 }
 
@@ -301,24 +314,45 @@ impl Shared {
         }
     }
 
-    fn wait_for_one(&self, state: &mut MutexGuard<'_, State>, wait: Option<Duration>) {
-        let end = wait.and_then(|wait| Instant::now().checked_add(wait));
-        state.waiters += 1;
-        while state.done.is_empty() && !state.closed {
-            match end {
-                None => self.changed.wait(state),
-                Some(end) => {
-                    if self.changed.wait_until(state, end).timed_out() {
-                        break;
-                    }
-                }
+    /// Drives the runtime until there is a completion, so that the thread that reads an answer is the one that takes it.
+    fn wait_for_one(&self, wait: Option<Duration>) {
+        self.state.lock().waiters += 1;
+        let arrival = self.arrival();
+        match (runtime::get(), wait) {
+            (Ok(runtime), None) => runtime.attend(arrival),
+            (Ok(runtime), Some(limit)) => {
+                // Nothing came in time where it ends so.
+                let _ = runtime.attend(async { tokio::time::timeout(limit, arrival).await });
+            }
+            // What needs no runtime is still answered.
+            (Err(_), wait) => {
+                let end = wait.and_then(|wait| Instant::now().checked_add(wait));
+                let left = || end.map_or(Some(MOMENT), |end| end.checked_duration_since(Instant::now()));
+                let _ = runtime::park_on(pin!(arrival), left);
             }
         }
-        state.waiters -= 1;
+        self.state.lock().waiters -= 1;
+    }
+
+    async fn arrival(&self) {
+        let mut changed = pin!(self.changed.notified());
+        loop {
+            // Registered before the look, so that a change between the two is not missed.
+            changed.as_mut().enable();
+            if self.state.lock().is_ready() {
+                return;
+            }
+            changed.as_mut().await;
+            changed.set(self.changed.notified());
+        }
     }
 }
 
 impl State {
+    fn is_ready(&self) -> bool {
+        self.closed || !self.done.is_empty()
+    }
+
     fn raise_event(&self) {
         let Some(event) = &self.event else { return };
         let one = 1u64.to_ne_bytes();
@@ -432,6 +466,8 @@ mod tests {
         let (go_on, goes_on) = std::sync::mpsc::channel::<()>();
         let busy = move || {
             Reply::pending(async move {
+                // Polled by the submit first.
+                tokio::task::yield_now().await;
                 begin.send(()).expect("the test waits");
                 // The task is inside a poll while its request is cancelled, so that the cancel cannot stop it.
                 let _ = goes_on.recv();
