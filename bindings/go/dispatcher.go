@@ -2,9 +2,8 @@ package larder
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"syscall"
+	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/larder-cache/larder/bindings/go/internal/native"
@@ -13,62 +12,67 @@ import (
 // drainedAtOnce is how many answers are taken from the library in one call.
 const drainedAtOnce = 64
 
-// dispatcher submits requests to a completion queue and hands the answers out. One goroutine reads the queue's event
-// descriptor through the runtime's poller, so that no OS thread waits, and drains the queue in batches.
+// dispatcher submits requests to a completion queue and hands the answers out.
+//
+// Whoever waits for the queue drives the library's connections meanwhile, so that an answer is read and handed out by
+// one thread. That is a caller, as long as it is alone, which so waits like any client that blocks; where others wait
+// too when it has its answer, one goroutine leads in its place until nothing is outstanding. So one OS thread waits in
+// the library, however many goroutines do here.
+//
+// Invariant: while a request is outstanding, somebody leads or run was woken. Whoever gives the lead up looks whether
+// anything is outstanding afterwards, and whoever has submitted looks afterwards whether somebody leads.
 type dispatcher struct {
 	queue    *native.Queue
 	registry registry
+	// outstanding is how many requests were submitted whose answers were not drained, and one more once it is closed.
+	outstanding atomic.Int64
+	// isLed says that somebody drains; answers and ended are theirs.
+	isLed   atomic.Bool
+	answers []native.Answer
+	ended   bool
+	wake    chan struct{}
 }
 
 func newDispatcher(capacity int) (*dispatcher, error) {
-	const operation = "open queue"
 	queue, failure := native.OpenQueue(capacity)
 	if failure != nil {
-		return nil, failed(operation, failure)
+		return nil, failed("open queue", failure)
 	}
-	descriptor, failure := queue.Descriptor()
-	if failure != nil {
-		return nil, failed(operation, failure)
-	}
-	event, err := duplicate(descriptor)
-	if err != nil {
-		return nil, &Error{Status: StatusIO, Operation: operation, Source: "descriptor", Message: err.Error(), cause: err}
-	}
-	opened := &dispatcher{queue: queue}
-	go opened.run(event)
+	opened := &dispatcher{queue: queue, answers: make([]native.Answer, drainedAtOnce), wake: make(chan struct{}, 1)}
+	go opened.run()
 	return opened, nil
 }
 
-// duplicate gives the runtime's poller a descriptor of its own: the queue closes the first one.
-func duplicate(descriptor int) (*os.File, error) {
-	own, _, number := syscall.Syscall(syscall.SYS_FCNTL, uintptr(descriptor), syscall.F_DUPFD_CLOEXEC, 0)
-	if number != 0 {
-		return nil, fmt.Errorf("the queue's descriptor cannot be duplicated: %w", number)
+// run leads when it is woken and nobody does, until nothing is outstanding; it ends when the queue is closed and empty.
+func (d *dispatcher) run() {
+	for range d.wake {
+		for d.outstanding.Load() > 0 && d.isLed.CompareAndSwap(false, true) {
+			for d.outstanding.Load() > 0 && !d.ended {
+				d.drain(0)
+				// Those that have their answers go on first: what they submit now is sent in one piece.
+				runtime.Gosched()
+			}
+			if d.ended {
+				return
+			}
+			d.isLed.Store(false)
+		}
 	}
-	return os.NewFile(own, "larder-queue"), nil
 }
 
-// run hands answers out until the queue was closed and all of them are handed out.
-func (d *dispatcher) run(event *os.File) {
-	defer event.Close()
-	var counter [8]byte
-	answers := make([]native.Answer, drainedAtOnce)
-	for {
-		count, failure := d.queue.Drain(answers)
-		for index := range answers[:count] {
-			d.deliver(answers[index])
-		}
-		if failure != nil {
-			return
-		}
-		if count > 0 {
-			continue
-		}
-		// The queue is empty and open. It is readable again when an answer comes, or when it is closed.
-		if _, err := event.Read(counter[:]); err != nil {
-			return
+// drain waits for answers and hands them out, but for one that is its caller's own.
+func (d *dispatcher) drain(own uint64) (answer native.Answer, isAnswered bool) {
+	count, failure := d.queue.Drain(d.answers, true)
+	d.ended = failure != nil
+	d.outstanding.Add(int64(-count))
+	for index := range d.answers[:count] {
+		if d.answers[index].ID() == own {
+			answer, isAnswered = d.answers[index], true
+		} else {
+			d.deliver(d.answers[index])
 		}
 	}
+	return answer, isAnswered
 }
 
 func (d *dispatcher) deliver(answer native.Answer) {
@@ -87,8 +91,68 @@ func (d *dispatcher) do(ctx context.Context, operation string, closing <-chan st
 		return native.Answer{}, deadlinePassed(operation)
 	}
 	request.TimeoutMs = timeoutMs
-	id, own := d.registry.add()
+	// The library ends what is in flight on a store that is closed, but not the read of a watch.
+	if request.Watch == nil && d.outstanding.CompareAndSwap(0, 1) {
+		if d.isLed.CompareAndSwap(false, true) {
+			return d.lead(ctx, operation, store, request)
+		}
+	} else {
+		d.outstanding.Add(1)
+	}
+	return d.follow(ctx, operation, closing, store, request)
+}
+
+// lead submits a request and waits for its answer in the library.
+func (d *dispatcher) lead(ctx context.Context, operation string, store *native.Store, request *native.Request) (native.Answer, error) {
+	defer d.giveUpLead()
+	id := d.registry.id()
 	if failure := d.queue.Submit(id, store, request); failure != nil {
+		d.outstanding.Add(-1)
+		return native.Answer{}, failed(operation, failure)
+	}
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { d.queue.Cancel(id) })
+		defer stop()
+	}
+	for !d.ended {
+		answer, isAnswered := d.drain(id)
+		if !isAnswered {
+			continue
+		}
+		if answer.Status() == native.Cancelled && ctx.Err() != nil {
+			answer.Free()
+			return native.Answer{}, ended(operation, ctx)
+		}
+		return answer, nil
+	}
+	return native.Answer{}, closed(operation, "larder")
+}
+
+func (d *dispatcher) giveUpLead() {
+	d.isLed.Store(false)
+	if d.outstanding.Load() > 0 {
+		d.wakeUp()
+	}
+}
+
+func (d *dispatcher) wakeUp() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// follow submits a request and waits until it is handed its answer.
+func (d *dispatcher) follow(ctx context.Context, operation string, closing <-chan struct{}, store *native.Store, request *native.Request) (native.Answer, error) {
+	id, own := d.registry.add()
+	failure := d.queue.Submit(id, store, request)
+	if failure != nil {
+		d.outstanding.Add(-1)
+	}
+	if !d.isLed.Load() {
+		d.wakeUp()
+	}
+	if failure != nil {
 		d.registry.take(id)
 		waiters.Put(own)
 		return native.Answer{}, failed(operation, failure)
@@ -125,6 +189,8 @@ func (d *dispatcher) abandon(id uint64, own *waiter) bool {
 // close answers everything that waits with the status Closed and ends run.
 func (d *dispatcher) close() {
 	d.queue.Close()
+	d.outstanding.Add(1)
+	d.wakeUp()
 }
 
 // remainingMs is the time until the context's deadline in whole milliseconds, rounded up; 0 for none.

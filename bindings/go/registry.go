@@ -37,9 +37,14 @@ func (r *registry) shard(id uint64) *shard {
 	return &r.shards[id%shardCount]
 }
 
+// id is one that no other request has.
+func (r *registry) id() uint64 {
+	return r.next.Add(1)
+}
+
 // add gives a new waiter an id.
 func (r *registry) add() (uint64, *waiter) {
-	id := r.next.Add(1)
+	id := r.id()
 	added := waiters.Get().(*waiter)
 	shard := r.shard(id)
 	shard.mutex.Lock()

@@ -32,16 +32,6 @@ func OpenQueue(capacity int) (*Queue, *Failure) {
 	return queue, nil
 }
 
-// Descriptor is readable while answers wait; it belongs to the queue.
-func (q *Queue) Descriptor() (int, *Failure) {
-	use()
-	var descriptor C.int32_t
-	var failed C.uintptr_t
-	status := C.larder_go_queue_descriptor(q.handle, &descriptor, &failed)
-	runtime.KeepAlive(q)
-	return int(descriptor), takeFailure(status, failed)
-}
-
 // Submit submits a request under an id; a refused one keeps nothing.
 func (q *Queue) Submit(id uint64, store *Store, request *Request) *Failure {
 	use()
@@ -60,15 +50,19 @@ func (q *Queue) Submit(id uint64, store *Store, request *Request) *Failure {
 	return takeFailure(status, failed)
 }
 
-// Drain takes answers that are there, without waiting. The failure has the status Closed once the queue was closed and
-// all answers were taken.
-func (q *Queue) Drain(answers []Answer) (count int, failure *Failure) {
+// Drain takes answers. Where none is there it waits for the first if it may, and drives the library's connections on
+// this thread meanwhile. The failure has the status Closed once the queue was closed and all answers were taken.
+func (q *Queue) Drain(answers []Answer, waits bool) (count int, failure *Failure) {
 	use()
+	var waitMs C.int64_t
+	if waits {
+		waitMs = -1
+	}
 	var taken C.size_t
 	var failed C.uintptr_t
 	// An Answer is nothing but the struct that C fills in.
 	first := (*C.larder_go_answer_t)(unsafe.Pointer(unsafe.SliceData(answers)))
-	status := C.larder_go_queue_drain(q.handle, first, C.size_t(len(answers)), &taken, &failed)
+	status := C.larder_go_queue_drain(q.handle, first, C.size_t(len(answers)), waitMs, &taken, &failed)
 	runtime.KeepAlive(q)
 	if status >= 0 {
 		return int(taken), nil

@@ -368,13 +368,6 @@ int32_t larder_go_queue_open(size_t capacity, uintptr_t *queue, uintptr_t *error
   return status;
 }
 
-int32_t larder_go_queue_descriptor(uintptr_t queue, int32_t *descriptor, uintptr_t *error) {
-  larder_error_t *err = NULL;
-  int32_t status = LARDER(larder_queue_descriptor)((const larder_queue_t *)queue, descriptor, &err);
-  *error = (uintptr_t)err;
-  return status;
-}
-
 static int32_t submit(const larder_queue_t *queue, uintptr_t handle, const larder_go_request_t *request,
                       const larder_go_parts_t *parts, const larder_put_options_t *puts, size_t put_count,
                       larder_error_t **err) {
@@ -466,13 +459,13 @@ static void to_answer(const larder_completion_t *completion, larder_go_answer_t 
   answer->operation = completion->operation;
 }
 
-int32_t larder_go_queue_drain(uintptr_t queue, larder_go_answer_t *answers, size_t capacity, size_t *count,
-                              uintptr_t *error) {
+int32_t larder_go_queue_drain(uintptr_t queue, larder_go_answer_t *answers, size_t capacity, int64_t wait_ms,
+                              size_t *count, uintptr_t *error) {
   larder_completion_t completions[DRAINED_AT_ONCE];
   larder_error_t *err = NULL;
   size_t most = capacity < DRAINED_AT_ONCE ? capacity : DRAINED_AT_ONCE;
   size_t taken = 0;
-  int32_t status = LARDER(larder_queue_drain)((const larder_queue_t *)queue, completions, most, 0, &taken, &err);
+  int32_t status = LARDER(larder_queue_drain)((const larder_queue_t *)queue, completions, most, wait_ms, &taken, &err);
   for (size_t index = 0; index < taken; index++) {
     to_answer(&completions[index], &answers[index]);
   }

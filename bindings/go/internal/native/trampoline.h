@@ -150,14 +150,14 @@ void larder_go_error_view(uintptr_t error, larder_go_error_t *view);
 void larder_go_error_free(uintptr_t error);
 
 int32_t larder_go_queue_open(size_t capacity, uintptr_t *queue, uintptr_t *error);
-int32_t larder_go_queue_descriptor(uintptr_t queue, int32_t *descriptor, uintptr_t *error);
 /* As larder_go_call, but the answer comes through the queue; also for watches, whose handle is the store or the watch. */
 int32_t larder_go_queue_submit(uintptr_t queue, uintptr_t handle, const larder_go_request_t *request,
                                const uint8_t *key, const uint32_t *key_lengths, const uint8_t *value,
                                const uint32_t *value_lengths, const uint8_t *metadata,
                                const uint32_t *metadata_lengths, const int64_t *terms, uintptr_t *error);
-int32_t larder_go_queue_drain(uintptr_t queue, larder_go_answer_t *answers, size_t capacity, size_t *count,
-                              uintptr_t *error);
+/* Waits for the first answer so many milliseconds, or without end for a negative number. */
+int32_t larder_go_queue_drain(uintptr_t queue, larder_go_answer_t *answers, size_t capacity, int64_t wait_ms,
+                              size_t *count, uintptr_t *error);
 int32_t larder_go_queue_cancel(uintptr_t queue, uint64_t id);
 size_t larder_go_queue_in_flight(uintptr_t queue);
 void larder_go_queue_close(uintptr_t queue);
