@@ -53,11 +53,8 @@ fn use_store(config: &str) -> Status {
     if let Err(error) = larder::wait(store.put(b"key", b"value", &PutOptions::default()), limit) {
         note("put", error);
     }
-    for result in [larder::wait(store.ping(), limit).err(), larder::wait(store.get(b"key"), limit).err()] {
-        if let Some(error) = result {
-            note("get", error);
-        }
-    }
+    let refused = [larder::wait(store.ping(), limit).err(), larder::wait(store.get(b"key"), limit).err()];
+    refused.into_iter().flatten().for_each(|error| note("get", error));
     say(format!("describe: {} {}", store.describe(), larder.describe()));
     let _ = larder::wait(larder.close(), limit);
     status

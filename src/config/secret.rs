@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_used_is_named_with_its_setting_and_not_shown() {
-        let missing = Secret::File { path: "/nonexistent/password".into(), setting: "stores.a.password_file".to_owned() };
+        let missing =
+            Secret::File { path: "/nonexistent/password".into(), setting: "stores.a.password_file".to_owned() };
         let error = missing.reveal().expect_err("missing");
         assert_eq!((error.status(), error.origin()), (Status::CONFIG, "stores.a.password_file"));
         assert!(error.message().contains("/nonexistent/password"), "{error}");

@@ -296,7 +296,8 @@ impl Connection {
                 session = match successor {
                     Some(successor) => Arc::new(successor),
                     None => {
-                        log::write(Level::Warn, TARGET, || "the connection was lost".to_owned());
+                        let level = if self.closing.is_raised() { Level::Debug } else { Level::Warn };
+                        log::write(level, TARGET, || "the connection was lost".to_owned());
                         let text = "the connection was lost and is being made anew";
                         self.set(Link::Down(Some(Error::new(Status::UNAVAILABLE, "nodes", text))));
                         Arc::new(self.connect().await)

@@ -274,7 +274,8 @@ mod tests {
 
     #[test]
     fn acknowledgements_and_refusals_are_told_apart() {
-        let expected: [(&[u8], Option<Result<u64, u64>>); 5] = [
+        type Case<'a> = (&'a [u8], Option<Result<u64, u64>>);
+        let expected: [Case<'_>; 5] = [
             (br#"{"stream":"KV_x","seq":7}"#, Some(Ok(7))),
             (br#"{"stream":"KV_x","domain":"d","seq": 18446744073709551615,"duplicate":true}"#, Some(Ok(u64::MAX))),
             (

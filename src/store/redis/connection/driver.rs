@@ -175,7 +175,7 @@ impl Driver {
             }
             has_read = true;
             self.quiet = 0;
-            while let Some(value) = self.parser.next().map_err(|malformed| Reason::from(malformed.0))? {
+            while let Some(value) = self.parser.next_value().map_err(|malformed| Reason::from(malformed.0))? {
                 self.give_out(value)?;
             }
         }

@@ -334,7 +334,7 @@ mod tests {
         let error =
             put(&layout, b"k", b"v", &PutOptions { lifetime, ..PutOptions::default() }, TERMS).err().expect("refused");
         assert_eq!((error.status(), error.origin()), (Status::UNSUPPORTED, "max_idle"));
-        assert_eq!(touch(&layout, b"k", lifetime).err().expect("refused").origin(), "max_idle");
+        assert_eq!(touch(&layout, b"k", lifetime).expect_err("refused").origin(), "max_idle");
     }
 
     #[test]

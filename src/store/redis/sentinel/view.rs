@@ -120,7 +120,7 @@ mod tests {
         let (up, down) = (view("a", 1, 1, &[(2, false), (3, false)]), view("b", 1, 1, &[(2, false), (3, true)]));
         assert_eq!(needed(&[up.clone(), down.clone()]), Some(vec![2, 3]));
         // One of three sentinels is no majority, although nobody else answers: this is how a partition looks.
-        assert_eq!(needed(&[down.clone()]), Some(vec![2, 3]));
+        assert_eq!(needed(std::slice::from_ref(&down)), Some(vec![2, 3]));
         let other = View { id: "c".to_owned(), ..down.clone() };
         assert_eq!(needed(&[down.clone(), other]), Some(vec![2]));
         // The same sentinel by two addresses is one.

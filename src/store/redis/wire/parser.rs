@@ -40,7 +40,7 @@ impl Parser {
     /// # Errors
     ///
     /// What is wrong with the bytes; the connection cannot be used further.
-    pub fn next(&mut self) -> Result<Option<Value>, Malformed> {
+    pub fn next_value(&mut self) -> Result<Option<Value>, Malformed> {
         loop {
             if self.buffer.is_empty() || self.buffer.len() < self.needed {
                 return Ok(None);
@@ -227,7 +227,7 @@ mod tests {
         let mut parser = Parser::default();
         parser.buffer().extend_from_slice(bytes);
         let mut values = Vec::new();
-        while let Some(value) = parser.next()? {
+        while let Some(value) = parser.next_value()? {
             values.push(value);
         }
         Ok(values)
@@ -270,7 +270,7 @@ mod tests {
             let mut values = Vec::new();
             for piece in ALL.chunks(size) {
                 parser.buffer().extend_from_slice(piece);
-                while let Some(value) = parser.next().expect("well formed") {
+                while let Some(value) = parser.next_value().expect("well formed") {
                     values.push(value);
                 }
             }
