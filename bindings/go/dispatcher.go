@@ -31,16 +31,25 @@ type dispatcher struct {
 	answers []native.Answer
 	ended   bool
 	wake    chan struct{}
+	// isLong says that nobody ever leads; see watching.go.
+	isLong bool
 }
 
+// newDispatcher begins one for calls that are answered soon.
 func newDispatcher(capacity int) (*dispatcher, error) {
+	opened, err := openDispatcher(capacity)
+	if err == nil {
+		go opened.run()
+	}
+	return opened, err
+}
+
+func openDispatcher(capacity int) (*dispatcher, error) {
 	queue, failure := native.OpenQueue(capacity)
 	if failure != nil {
 		return nil, failed("open queue", failure)
 	}
-	opened := &dispatcher{queue: queue, answers: make([]native.Answer, drainedAtOnce), wake: make(chan struct{}, 1)}
-	go opened.run()
-	return opened, nil
+	return &dispatcher{queue: queue, answers: make([]native.Answer, drainedAtOnce), wake: make(chan struct{}, 1)}, nil
 }
 
 // run leads when it is woken and nobody does, until nothing is outstanding; it ends when the queue is closed and empty.
@@ -48,7 +57,7 @@ func (d *dispatcher) run() {
 	for range d.wake {
 		for d.outstanding.Load() > 0 && d.isLed.CompareAndSwap(false, true) {
 			for d.outstanding.Load() > 0 && !d.ended {
-				d.drain(0)
+				d.drain(0, true)
 				// Those that have their answers go on first: what they submit now is sent in one piece.
 				runtime.Gosched()
 			}
@@ -60,9 +69,9 @@ func (d *dispatcher) run() {
 	}
 }
 
-// drain waits for answers and hands them out, but for one that is its caller's own.
-func (d *dispatcher) drain(own uint64) (answer native.Answer, isAnswered bool) {
-	count, failure := d.queue.Drain(d.answers, true)
+// drain takes answers, waits for the first if it may, and hands them out, but for one that is its caller's own.
+func (d *dispatcher) drain(own uint64, waits bool) (answer native.Answer, isAnswered bool) {
+	count, failure := d.queue.Drain(d.answers, waits)
 	d.ended = failure != nil
 	d.outstanding.Add(int64(-count))
 	for index := range d.answers[:count] {
@@ -91,8 +100,7 @@ func (d *dispatcher) do(ctx context.Context, operation string, closing <-chan st
 		return native.Answer{}, deadlinePassed(operation)
 	}
 	request.TimeoutMs = timeoutMs
-	// The library ends what is in flight on a store that is closed, but not the read of a watch.
-	if request.Watch == nil && d.outstanding.CompareAndSwap(0, 1) {
+	if !d.isLong && d.outstanding.CompareAndSwap(0, 1) {
 		if d.isLed.CompareAndSwap(false, true) {
 			return d.lead(ctx, operation, store, request)
 		}
@@ -115,7 +123,7 @@ func (d *dispatcher) lead(ctx context.Context, operation string, store *native.S
 		defer stop()
 	}
 	for !d.ended {
-		answer, isAnswered := d.drain(id)
+		answer, isAnswered := d.drain(id, true)
 		if !isAnswered {
 			continue
 		}
@@ -149,7 +157,7 @@ func (d *dispatcher) follow(ctx context.Context, operation string, closing <-cha
 	if failure != nil {
 		d.outstanding.Add(-1)
 	}
-	if !d.isLed.Load() {
+	if !d.isLong && !d.isLed.Load() {
 		d.wakeUp()
 	}
 	if failure != nil {

@@ -33,6 +33,7 @@ type core struct {
 	mutex      sync.Mutex
 	closed     bool
 	dispatcher *dispatcher
+	watching   *dispatcher
 }
 
 // Option is an option of [Open].
@@ -51,7 +52,7 @@ func WithLogger(logger *slog.Logger) Option {
 }
 
 // WithMaxInFlight bounds how many requests of this larder may wait for an answer at a time; those beyond fail with
-// [ErrBusy]. Default: 65,536. Stores in memory need no such request but for watches.
+// [ErrBusy]. Watches are counted apart, and may be as many again. Default: 65,536.
 func WithMaxInFlight(requests int) Option {
 	return func(options *openOptions) { options.capacity = requests }
 }
@@ -146,10 +147,12 @@ func (c *core) close() error {
 	c.closeOnce.Do(func() {
 		c.mutex.Lock()
 		c.closed = true
-		dispatcher := c.dispatcher
+		dispatchers := []*dispatcher{c.dispatcher, c.watching}
 		c.mutex.Unlock()
-		if dispatcher != nil {
-			dispatcher.close()
+		for _, dispatcher := range dispatchers {
+			if dispatcher != nil {
+				dispatcher.close()
+			}
 		}
 		failure := c.handle.Close(closeWaitMs)
 		native.StopLog(c.log)
@@ -162,19 +165,31 @@ func (c *core) close() error {
 
 // requests is where requests that wait are submitted; it begins with the first one.
 func (c *core) requests() (*dispatcher, error) {
+	return c.begun(&c.dispatcher, newDispatcher)
+}
+
+// dispatcherOf is where a request is submitted: reads of watches are apart.
+func (c *core) dispatcherOf(request *native.Request) (*dispatcher, error) {
+	if request.Watch != nil {
+		return c.begun(&c.watching, newWatching)
+	}
+	return c.requests()
+}
+
+func (c *core) begun(place **dispatcher, begin func(capacity int) (*dispatcher, error)) (*dispatcher, error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.closed {
 		return nil, closed("submit", "larder")
 	}
-	if c.dispatcher == nil {
-		dispatcher, err := newDispatcher(c.capacity)
+	if *place == nil {
+		dispatcher, err := begin(c.capacity)
 		if err != nil {
 			return nil, err
 		}
-		c.dispatcher = dispatcher
+		*place = dispatcher
 	}
-	return c.dispatcher, nil
+	return *place, nil
 }
 
 // libraryError is ErrLibrary with a text of its own.

@@ -301,7 +301,7 @@ func (s *Store) submit(ctx context.Context, operation string, request *native.Re
 	if ctx.Err() != nil {
 		return native.Answer{}, ended(operation, ctx)
 	}
-	requests, err := s.larder.core.requests()
+	requests, err := s.larder.core.dispatcherOf(request)
 	if err != nil {
 		return native.Answer{}, err
 	}

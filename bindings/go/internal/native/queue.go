@@ -32,6 +32,16 @@ func OpenQueue(capacity int) (*Queue, *Failure) {
 	return queue, nil
 }
 
+// Descriptor is readable while answers wait; it belongs to the queue.
+func (q *Queue) Descriptor() (int, *Failure) {
+	use()
+	var descriptor C.int32_t
+	var failed C.uintptr_t
+	status := C.larder_go_queue_descriptor(q.handle, &descriptor, &failed)
+	runtime.KeepAlive(q)
+	return int(descriptor), takeFailure(status, failed)
+}
+
 // Submit submits a request under an id; a refused one keeps nothing.
 func (q *Queue) Submit(id uint64, store *Store, request *Request) *Failure {
 	use()

@@ -368,6 +368,13 @@ int32_t larder_go_queue_open(size_t capacity, uintptr_t *queue, uintptr_t *error
   return status;
 }
 
+int32_t larder_go_queue_descriptor(uintptr_t queue, int32_t *descriptor, uintptr_t *error) {
+  larder_error_t *err = NULL;
+  int32_t status = LARDER(larder_queue_descriptor)((const larder_queue_t *)queue, descriptor, &err);
+  *error = (uintptr_t)err;
+  return status;
+}
+
 static int32_t submit(const larder_queue_t *queue, uintptr_t handle, const larder_go_request_t *request,
                       const larder_go_parts_t *parts, const larder_put_options_t *puts, size_t put_count,
                       larder_error_t **err) {

@@ -150,6 +150,7 @@ void larder_go_error_view(uintptr_t error, larder_go_error_t *view);
 void larder_go_error_free(uintptr_t error);
 
 int32_t larder_go_queue_open(size_t capacity, uintptr_t *queue, uintptr_t *error);
+int32_t larder_go_queue_descriptor(uintptr_t queue, int32_t *descriptor, uintptr_t *error);
 /* As larder_go_call, but the answer comes through the queue; also for watches, whose handle is the store or the watch. */
 int32_t larder_go_queue_submit(uintptr_t queue, uintptr_t handle, const larder_go_request_t *request,
                                const uint8_t *key, const uint32_t *key_lengths, const uint8_t *value,
