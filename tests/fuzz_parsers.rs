@@ -1,6 +1,6 @@
 //! What Larder itself parses at its boundary, fed with mutations of a kept corpus (`tests/corpus`): configuration
-//! documents and URLs, durations, sizes, metadata in its stored form, flat keys, and what servers hold: envelopes and
-//! keys of each wire format.
+//! documents and URLs, durations, sizes, metadata in its stored form, flat keys, and what servers hold and say: envelopes
+//! and keys of each wire format, and the answers of Redis.
 //!
 //! The mutations are seeded, so that a failure comes again; `LARDER_FUZZ_ROUNDS` makes the runs longer, and
 //! `LARDER_FUZZ_SEED` makes them others. What fails is printed as hex, to be added to the corpus.
@@ -9,10 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use larder::boundary::flat;
-use larder::config::{Config, duration, size};
+use larder::config::{Config, address, duration, size};
 use larder::ffi::options::put_options_of;
 use larder::store::format::{Contents, envelope, go_micro, names};
 use larder::store::record::{MAX_METADATA_LENGTH, Metadata, pairs};
+use larder::store::redis::wire::{Parser, Value};
 use larder::{Larder, Status};
 
 fn number_from(variable: &str, otherwise: u64) -> u64 {
@@ -156,6 +157,59 @@ fn any_configuration_is_read_or_refused_with_a_reason() {
                 assert!(!error.message().is_empty() && !error.origin().is_empty(), "{error}");
             }
         }
+    });
+}
+
+#[test]
+fn any_url_of_a_server_is_read_or_refused_with_a_reason() {
+    for name in ["redis_urls.txt", "nats_urls.txt"] {
+        fuzz(&lines(name), 300_000, |_, input| {
+            let text = String::from_utf8_lossy(input);
+            let Some((scheme, _)) = text.split_once("://") else { return };
+            match address::settings(scheme, &text) {
+                None => {}
+                Some(Ok(settings)) => assert!(settings.contains_key("type"), "{text}: {settings:?}"),
+                Some(Err(error)) => {
+                    assert_eq!(error.status(), Status::CONFIG, "{error}");
+                    assert!(!error.message().is_empty() && !error.origin().is_empty(), "{error}");
+                }
+            }
+        });
+    }
+}
+
+/// The answers in bytes that come in pieces of a length, until what is no answer.
+fn answers(bytes: &[u8], piece: usize) -> (Vec<Value>, bool) {
+    let mut parser = Parser::default();
+    let mut values = Vec::new();
+    for piece in bytes.chunks(piece.max(1)) {
+        parser.buffer().extend_from_slice(piece);
+        loop {
+            match parser.next_value() {
+                Ok(Some(value)) => values.push(value),
+                Ok(None) => break,
+                Err(malformed) => {
+                    assert!(!malformed.0.is_empty());
+                    return (values, true);
+                }
+            }
+        }
+    }
+    (values, false)
+}
+
+#[test]
+fn any_bytes_of_a_redis_server_are_answers_or_refused_in_whatever_pieces_they_come() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/resp");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).expect("the corpus").map(|file| file.expect("readable").path()).collect();
+    files.sort();
+    let read = |file: &PathBuf| unhex(std::fs::read_to_string(file).expect("readable").trim());
+    let seeds: Vec<Vec<u8>> = files.iter().map(read).collect();
+    assert!(seeds.len() > 10);
+    fuzz(&seeds, 200_000, |random, input| {
+        let whole = answers(input, input.len());
+        assert_eq!(answers(input, 1 + random.below(40)), whole);
     });
 }
 
