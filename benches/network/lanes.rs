@@ -49,6 +49,17 @@ pub fn one_at_a_time(turn: Duration, mut call: impl FnMut(usize)) -> Figure {
     Figure::new(times, count, last - begin)
 }
 
+/// Calls one after the other, each of which says what time it took of what is measured.
+pub fn each_its_own_time(turn: Duration, mut call: impl FnMut(usize) -> Duration) -> Figure {
+    let mut times = Vec::new();
+    let begin = Instant::now();
+    while begin.elapsed() < turn {
+        times.push(call(times.len()));
+    }
+    let count = times.len();
+    Figure::new(times, count, begin.elapsed())
+}
+
 /// Calls in so many lanes, each one after the other; each call is given its number.
 pub async fn at_once<F: Future<Output = ()> + Send>(
     turn: Duration,

@@ -1,5 +1,5 @@
 //! Larder's stores on servers beside raw sockets and the Rust clients, in one run, on the same servers, taking turns:
-//! one blocking call at a time, and 64 callers. Prints the ratios and the bars.
+//! one blocking call at a time, and 64 callers; and how soon a watch tells of a write. Prints the ratios and the bars.
 //!
 //! The servers are those of the file that `LARDER_TEST_STORES` names: `cargo run --example servers -- run -- …` starts
 //! them and sets it.
@@ -7,6 +7,7 @@
 mod lanes;
 mod nats;
 mod redis;
+mod watch;
 
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ fn main() {
     let turn = Duration::from_millis(if quick { 300 } else { 1_500 });
     let plan = Plan { rounds: if quick { 3 } else { 7 }, turn };
     let stores = stores();
+    watch::measure(plan, &stores);
     nats::measure(plan, &stores["nats-js-kv"]["settings"]);
     redis::measure(plan, &stores["redis"]["settings"]);
 }
