@@ -40,6 +40,7 @@ fn a_server_that_knows_no_hello_is_spoken_to_by_the_old_protocol() {
         assert!(matches!(wait(store.remove(b"a", None)), Ok(Outcome::Done { .. })));
         let about = store.describe();
         assert_eq!((about["protocol"].as_u64(), about["watch"].as_str()), (Some(2), Some("none")), "{about}");
+        assert!(about["watch_limits"].as_str().is_some_and(|text| text.contains("RESP2")), "{about}");
         let error = wait(store.watch(&WatchOptions::default())).err().expect("no tracking");
         assert_eq!((error.status(), error.origin()), (Status::UNSUPPORTED, "watch"), "{error}");
     }

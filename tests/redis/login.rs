@@ -3,9 +3,10 @@
 use larder::{Larder, Status};
 
 use crate::servers::certificates::Certificates;
+use crate::servers::directory::Directory;
 use crate::servers::redis::{Login, Options, Redis};
 use crate::servers::sentinel::Group;
-use crate::support::{open, put, value, wait};
+use crate::support::{eventually, open, put, value, wait};
 
 #[test]
 fn a_server_wants_its_password_and_a_refusal_comes_at_once_without_a_secret() {
@@ -75,4 +76,35 @@ fn a_master_that_no_sentinel_knows_is_a_fault_of_the_configuration() {
         let opened = open(&url);
         put(&opened.store, b"k", b"v");
     }
+}
+
+#[test]
+fn certificates_that_change_on_the_disk_are_shown_at_the_next_connection() {
+    let certificates = Certificates::new().expect("certificates");
+    let server = Redis::start(&Options::default().with_mutual_tls(&certificates)).expect("a server");
+    let directory = Directory::new().expect("a directory");
+    let (shown, key) = (directory.file("shown.pem"), directory.file("shown.key"));
+    let replace = |certificate: &std::path::Path, its_key: &std::path::Path| {
+        std::fs::copy(certificate, &shown).expect("copied");
+        std::fs::copy(its_key, &key).expect("copied");
+    };
+    replace(&certificates.client_certificate, &certificates.client_key);
+    let (root_ca, shown_name, key_name) = (certificates.root_ca.display(), shown.display(), key.display());
+    let opened = open(&format!(
+        "type = \"redis\"\nnodes = \"{}\"\ntls = true\ntls_root_ca = \"{root_ca}\"\ntls_certificate = \"{shown_name}\"\n\
+         tls_key = \"{key_name}\"",
+        server.address()
+    ));
+    let limit = Some(std::time::Duration::from_secs(2));
+    put(&opened.store, b"k", b"v");
+    // The next connection shows a stranger's, and none comes about.
+    replace(&certificates.other_client_certificate, &certificates.other_client_key);
+    let disconnect = || drop(server.ask(&["CLIENT", "KILL", "TYPE", "normal"]));
+    disconnect();
+    eventually("the refusal", || {
+        larder::wait(opened.store.get(b"k"), limit).is_err_and(|error| error.status() == Status::UNAVAILABLE)
+    });
+    certificates.renew_client().expect("renewed");
+    replace(&certificates.client_certificate, &certificates.client_key);
+    eventually("a connection", || larder::wait(opened.store.get(b"k"), limit).is_ok_and(|found| found.is_some()));
 }

@@ -8,6 +8,10 @@ use crate::store::redis::config::Place;
 use crate::store::redis::master::client::{Client, Line};
 use crate::store::redis::records::layout::Layout;
 
+/// Why there is no watch on an old server.
+const NO_TRACKING: &str =
+    "the server speaks RESP2, in which it does not tell of changes; keyspace notifications are not used";
+
 /// The description of one store.
 pub fn store(kind: &str, client: &Client, layout: &Layout) -> Value {
     let has_envelopes = layout.has_envelopes();
@@ -48,6 +52,8 @@ pub fn store(kind: &str, client: &Client, layout: &Layout) -> Value {
             fields.insert("protocol".to_owned(), json!(lease.protocol));
             if lease.protocol < 3 {
                 fields.insert("watch".to_owned(), json!("none"));
+                // Keyspace notifications would be another way: few servers have them switched on, and they may be lost.
+                fields.insert("watch_limits".to_owned(), json!(NO_TRACKING));
             }
         }
         Line::Down(why) => {
