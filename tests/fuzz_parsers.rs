@@ -1,6 +1,6 @@
 //! What Larder itself parses at its boundary, fed with mutations of a kept corpus (`tests/corpus`): configuration
 //! documents and URLs, durations, sizes, metadata in its stored form, flat keys, and what servers hold and say: envelopes
-//! and keys of each wire format, and the answers of Redis.
+//! and keys of each wire format, the answers of Redis, and the stream of NATS.
 //!
 //! The mutations are seeded, so that a failure comes again; `LARDER_FUZZ_ROUNDS` makes the runs longer, and
 //! `LARDER_FUZZ_SEED` makes them others. What fails is printed as hex, to be added to the corpus.
@@ -12,6 +12,8 @@ use larder::boundary::flat;
 use larder::config::{Config, address, duration, size};
 use larder::ffi::options::put_options_of;
 use larder::store::format::{Contents, envelope, go_micro, names};
+use larder::store::nats::wire::nkey::{SigningKey, credentials};
+use larder::store::nats::wire::{self as nats, Frame, Info, Malformed};
 use larder::store::record::{MAX_METADATA_LENGTH, Metadata, pairs};
 use larder::store::redis::wire::{Parser, Value};
 use larder::{Larder, Status};
@@ -364,5 +366,48 @@ fn any_key_of_a_server_is_read_as_one_that_is_written_so_or_as_none() {
             assert_eq!(names::encode_nats_key(table, &key), text);
         }
         assert_eq!(names::decode_nats_key(table, &names::encode_nats_key(table, input)), Some(input.to_vec()));
+    });
+}
+
+/// The frames in pieces of a stream, up to what is malformed.
+fn frames<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Frame>, Option<Malformed>) {
+    let mut parser = nats::Parser::default();
+    let mut frames = Vec::new();
+    for piece in pieces {
+        parser.buffer().extend_from_slice(piece);
+        loop {
+            match parser.next_frame() {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(malformed) => return (frames, Some(malformed)),
+            }
+        }
+    }
+    (frames, None)
+}
+
+#[test]
+fn any_stream_of_a_nats_server_is_read_the_same_however_it_is_cut() {
+    fuzz(&hex_lines("nats_wire.txt"), 200_000, |random, input| {
+        let whole = frames(std::iter::once(input));
+        let size = 1 + random.below(input.len());
+        let cut = frames(input.chunks(size));
+        assert_eq!(whole.0, cut.0, "in pieces of {size}");
+        assert_eq!(whole.1.is_some(), cut.1.is_some(), "in pieces of {size}");
+        for frame in whole.0 {
+            match frame {
+                Frame::Message(_, message) => {
+                    let sequence = message.header("Nats-Sequence").unwrap_or_default();
+                    assert!(message.status().is_none_or(|_| !sequence.contains('\n')));
+                    assert!(message.payload.len() <= input.len());
+                    assert!(!message.subject.is_empty());
+                }
+                Frame::Info(text) => drop(Info::parse(&text)),
+                Frame::Error(text) => assert!(!text.contains(&b'\n')),
+                Frame::Ping | Frame::Pong | Frame::Ok => {}
+            }
+        }
+        let text = String::from_utf8_lossy(input);
+        assert!(SigningKey::of_seed(&text).is_none() && credentials(&text).is_none());
     });
 }

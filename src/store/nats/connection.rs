@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::{HeaderMap, Message, Subject};
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -19,6 +18,7 @@ use super::TARGET;
 use super::config::{NatsConfig, Node};
 use super::protocol::ApiError;
 use super::session::{Asked, Session};
+use super::wire::{Headers, Message, Subject};
 use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
 use crate::runtime::{self, Signal};
@@ -93,7 +93,7 @@ impl Connection {
     /// The session there is now, if there is one.
     pub fn current(&self) -> Option<Arc<Session>> {
         match &*self.link.borrow() {
-            Link::Up(session) if !session.lost.is_raised() => Some(Arc::clone(session)),
+            Link::Up(session) if !session.is_lost() => Some(Arc::clone(session)),
             _ => None,
         }
     }
@@ -132,7 +132,7 @@ impl Connection {
             let now = link.borrow_and_update().clone();
             let trouble = match now {
                 Link::Closed => return Err(Error::closed("store")),
-                Link::Up(session) if !session.lost.is_raised() => return Ok(session),
+                Link::Up(session) if !session.is_lost() => return Ok(session),
                 Link::Up(_) => None,
                 Link::Down(Some(error)) if matches!(error.status(), Status::AUTH | Status::CONFIG) => {
                     return Err(error);
@@ -177,22 +177,19 @@ impl Connection {
         end: Instant,
     ) -> Result<Option<Answer>> {
         let session = self.session(end).await?;
-        let begin = Instant::now();
-        match session.ask(subject.clone(), payload.clone(), None, end.min(begin + limit)).await {
+        match session.ask(subject.clone(), payload.clone(), None, end.min(Instant::now() + limit)).await {
             Asked::Answer(message) => Ok(Some(Answer::Message(message))),
             Asked::NoResponders => Ok(Some(Answer::NoResponders)),
-            Asked::Lost => {
+            Asked::Denied(text) => Err(denied(&text)),
+            Asked::Lost | Asked::Unsent => {
                 tokio::task::yield_now().await;
                 Ok(None)
             }
-            Asked::TimedOut => match session.denial_since(begin, subject) {
-                Some(text) => Err(denied(&text)),
-                None => Ok(None),
-            },
+            Asked::TimedOut => Ok(None),
         }
     }
 
-    /// Asks what changes something: once.
+    /// Asks what changes something: sends it once.
     ///
     /// # Errors
     ///
@@ -202,19 +199,24 @@ impl Connection {
         self: &Arc<Self>,
         subject: Subject,
         payload: Bytes,
-        headers: Option<HeaderMap>,
+        headers: Option<&Headers>,
         end: Instant,
     ) -> Result<Answer> {
-        let session = self.session(end).await?;
-        let begin = Instant::now();
-        match session.ask(subject.clone(), payload, headers, end).await {
-            Asked::Answer(message) => Ok(Answer::Message(message)),
-            Asked::NoResponders => Ok(Answer::NoResponders),
-            Asked::Lost => Err(ambiguous("the connection was lost before the server acknowledged it")),
-            Asked::TimedOut => match session.denial_since(begin, &subject) {
-                Some(text) => Err(denied(&text)),
-                None => Err(ambiguous("the server did not acknowledge it in time")),
-            },
+        loop {
+            let session = self.session(end).await?;
+            match session.ask(subject.clone(), payload.clone(), headers.cloned(), end).await {
+                Asked::Answer(message) => return Ok(Answer::Message(message)),
+                Asked::NoResponders => return Ok(Answer::NoResponders),
+                Asked::Denied(text) => return Err(denied(&text)),
+                Asked::Lost => return Err(ambiguous("the connection was lost before the server acknowledged it")),
+                Asked::TimedOut => return Err(ambiguous("the server did not acknowledge it in time")),
+                Asked::Unsent if Instant::now() >= end => {
+                    let text = "the server took nothing in time; the write was not sent";
+                    return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
+                }
+                // None of it has left: it goes to the next session.
+                Asked::Unsent => tokio::task::yield_now().await,
+            }
         }
     }
 
@@ -243,7 +245,7 @@ impl Connection {
                     });
                 }
                 Answer::NoResponders => {
-                    let has_jetstream = self.current().is_none_or(|session| session.info.jetstream);
+                    let has_jetstream = self.current().is_none_or(|session| session.socket.info().jetstream);
                     if !has_jetstream || !pause(end).await {
                         return Err(no_jetstream());
                     }
@@ -256,7 +258,7 @@ impl Connection {
     pub fn close(&self) {
         self.closing.raise();
         if let Link::Up(session) = self.link.send_replace(Link::Closed) {
-            session.lost.raise();
+            session.socket.end("it was closed");
         }
     }
 
@@ -286,8 +288,8 @@ impl Connection {
             let mut session = Arc::new(self.connect().await);
             loop {
                 self.told(&session);
-                let (lost, leaving) = (session.lost.clone(), session.leaving.clone());
-                self.set(Link::Up(session));
+                let (lost, leaving) = (session.socket.lost().clone(), session.socket.leaving().clone());
+                self.set(Link::Up(Arc::clone(&session)));
                 let successor = tokio::select! {
                     () = lost.raised() => None,
                     // While the server waits for its clients to leave, what is in flight still gets its answers.
@@ -297,7 +299,13 @@ impl Connection {
                     Some(successor) => Arc::new(successor),
                     None => {
                         let level = if self.closing.is_raised() { Level::Debug } else { Level::Warn };
-                        log::write(level, TARGET, || "the connection was lost".to_owned());
+                        let reason = session.socket.reason();
+                        log::write(level, TARGET, || {
+                            format!("the connection was lost: {}", reason.as_deref().unwrap_or("it was closed"))
+                        });
+                        // What it told of its cluster since it began.
+                        self.discover(&session);
+                        drop(session);
                         let text = "the connection was lost and is being made anew";
                         self.set(Link::Down(Some(Error::new(Status::UNAVAILABLE, "nodes", text))));
                         Arc::new(self.connect().await)
@@ -376,10 +384,13 @@ impl Connection {
     }
 
     fn told(&self, session: &Session) {
-        log::write(Level::Info, TARGET, || {
-            format!("connected to {} (nats-server {})", session.info.server_name, session.info.version)
-        });
-        *self.discovered.lock() = session.info.connect_urls.iter().cloned().collect();
+        let info = session.socket.info();
+        log::write(Level::Info, TARGET, || format!("connected to {} (nats-server {})", info.server_name, info.version));
+        self.discover(session);
+    }
+
+    fn discover(&self, session: &Session) {
+        *self.discovered.lock() = session.socket.info().connect_urls.iter().cloned().collect();
     }
 
     fn set(&self, link: Link) {

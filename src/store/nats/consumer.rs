@@ -7,9 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{HeaderMap, Message, Subject, Subscriber};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -17,6 +15,8 @@ use super::bucket::Bucket;
 use super::connection::{Answer, Connection, foreign};
 use super::protocol::{ApiError, Delivery, Marks, Stored, number, text};
 use super::session::Session;
+use super::socket::Subscription;
+use super::wire::{Message, Subject};
 use crate::error::{Error, Result, Status};
 
 /// How often the server says that it is there while it has no message.
@@ -78,7 +78,7 @@ pub(super) enum Step {
 /// A consumer of a bucket.
 pub(super) struct Feed {
     session: Arc<Session>,
-    subscriber: Subscriber,
+    subscription: Subscription,
     stream: String,
     consumer: String,
     last: u64,
@@ -102,10 +102,9 @@ impl Feed {
         end: Instant,
     ) -> Result<Option<Feed>> {
         let session = connection.session(end).await?;
-        let inbox = session.client.new_inbox();
-        let subscriber = session.client.subscribe(inbox.clone()).await.map_err(|_| unreachable_server())?;
+        let subscription = session.socket.subscribe()?;
         let subject = Subject::from(format!("$JS.API.CONSUMER.CREATE.{}", bucket.stream));
-        let request = Bytes::from(creation(&bucket.stream, &inbox, wanted).to_string());
+        let request = Bytes::from(creation(&bucket.stream, subscription.inbox(), wanted).to_string());
         // Once for each inbox: a second consumer that pushes to the same one would be mistaken for the first.
         let answer = match connection.attempt(&subject, &request, CREATION, end).await? {
             Some(Answer::Message(message)) => message,
@@ -117,7 +116,7 @@ impl Feed {
             Some(error) if error.is_missing_stream() => return Ok(None),
             Some(error) => return Err(no_consumer(&format!("{} (error {})", error.description, error.number))),
         }
-        if session.lost.is_raised() {
+        if session.is_lost() {
             return Err(unreachable_server());
         }
         let consumer = text(&answer, "name").to_owned();
@@ -127,7 +126,7 @@ impl Feed {
         let pending =
             number(&answer, "num_pending") + answer.get("delivered").map_or(0, |at| number(at, "consumer_seq"));
         let stream = bucket.stream.clone();
-        Ok(Some(Feed { session, subscriber, stream, consumer, last: 0, idle: 0, heard: Instant::now(), pending }))
+        Ok(Some(Feed { session, subscription, stream, consumer, last: 0, idle: 0, heard: Instant::now(), pending }))
     }
 
     /// The next step. May be dropped while it waits.
@@ -135,16 +134,15 @@ impl Feed {
         loop {
             let message = tokio::select! {
                 biased;
-                message = self.subscriber.next() => message,
-                () = self.session.lost.raised() => None,
+                message = self.subscription.next() => message,
                 () = tokio::time::sleep_until(self.heard + SILENCE) => None,
             };
             let Some(message) = message else { return Step::Broken };
             self.heard = Instant::now();
-            match message.status {
+            match message.status() {
                 None => return self.take(message),
-                Some(status) if status.as_u16() == 100 => {
-                    if let Some(step) = self.control(message).await {
+                Some(100) => {
+                    if let Some(step) = self.control(&message) {
                         return step;
                     }
                 }
@@ -164,28 +162,24 @@ impl Feed {
         let stored = Stored {
             sequence: delivery.stream_sequence,
             time_unix_ms: delivery.time_unix_ms,
-            marks: Marks::of(message.headers.as_ref()),
+            marks: Marks::of(&message),
             body: message.payload,
         };
         Step::Message(Delivered { subject: message.subject, stored, pending: delivery.pending })
     }
 
     /// Answers a heartbeat or a request of the flow control.
-    async fn control(&mut self, message: Message) -> Option<Step> {
-        let answer_to = match message.reply {
-            Some(reply) => Some(reply),
-            None => header(message.headers.as_ref(), STALLED).map(|stalled| Subject::from(stalled.to_owned())),
-        };
-        if let Some(subject) = answer_to {
-            let _ = self.session.client.publish(subject, Bytes::new()).await;
+    fn control(&mut self, message: &Message) -> Option<Step> {
+        let stalled = message.header(STALLED);
+        if let Some(subject) = message.reply.clone().or_else(|| stalled.map(Subject::from)) {
+            self.session.socket.publish(subject);
         }
-        let told = header(message.headers.as_ref(), LAST_CONSUMER)?.parse::<u64>().ok()?;
+        let told = message.header(LAST_CONSUMER)?.parse::<u64>().ok()?;
         if told != self.last {
             return Some(Step::Broken);
         }
         // A stalled consumer has messages, and waits for the answer just given.
-        let is_stalled = header(message.headers.as_ref(), STALLED).is_some();
-        (!is_stalled).then_some(Step::Idle)
+        stalled.is_none().then_some(Step::Idle)
     }
 
     /// Whether an idle feed has sent all that there was. A heartbeat alone does not say so: a server that is slow to begin
@@ -200,14 +194,10 @@ impl Feed {
     }
 
     /// Ends it; the server is told, and nobody waits for its answer.
-    pub async fn close(self) {
+    pub fn close(self) {
         let subject = format!("$JS.API.CONSUMER.DELETE.{}.{}", self.stream, self.consumer);
-        let _ = self.session.ask(subject.into(), Bytes::new(), None, Instant::now()).await;
+        self.session.socket.ask_in_vain(subject.into());
     }
-}
-
-fn header<'a>(headers: Option<&'a HeaderMap>, name: &'static str) -> Option<&'a str> {
-    headers?.get(name).map(async_nats::HeaderValue::as_str)
 }
 
 fn creation(stream: &str, inbox: &str, wanted: &Wanted) -> Value {
@@ -268,7 +258,7 @@ pub(super) async fn snapshot(
             let step = match tokio::time::timeout_at(end, feed.next()).await {
                 Ok(step) => step,
                 Err(_) => {
-                    feed.close().await;
+                    feed.close();
                     let text = "the bucket could not be listed in time; ask with a longer deadline";
                     return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
                 }
@@ -282,7 +272,7 @@ pub(super) async fn snapshot(
                 Step::Broken => break,
             }
         }
-        feed.close().await;
+        feed.close();
         if is_whole {
             return Ok(true);
         }

@@ -7,11 +7,11 @@
 
 use std::borrow::Cow;
 
-use async_nats::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 
 use super::bucket::Facts;
 use super::protocol::{self, Mark, Stored};
+use super::wire::Headers;
 use crate::clock;
 use crate::error::{Error, Result, Status};
 use crate::store::format::{Contents, Format, envelope, go_micro};
@@ -58,18 +58,18 @@ impl Draft {
     }
 
     /// The message's headers in a bucket; `expected` is the sequence that the key's last message must have.
-    pub fn headers(&self, facts: &Facts, expected: Option<u64>) -> Option<HeaderMap> {
+    pub fn headers(&self, facts: &Facts, expected: Option<u64>) -> Option<Headers> {
         if self.lifespan_ms == 0 && expected.is_none() {
             return None;
         }
-        let mut headers = HeaderMap::new();
+        let mut headers = Headers::default();
         if let Some(expected) = expected {
-            headers.insert(protocol::EXPECTED_LAST, HeaderValue::from(expected));
+            headers.insert(protocol::EXPECTED_LAST, expected);
         }
         if self.lifespan_ms != 0 {
-            headers.insert(protocol::EXPIRES, HeaderValue::from(self.expires_unix_ms));
+            headers.insert(protocol::EXPIRES, self.expires_unix_ms);
             if facts.allow_msg_ttl {
-                headers.insert(protocol::TTL, HeaderValue::from(self.lifespan_ms.div_ceil(1000)));
+                headers.insert(protocol::TTL, self.lifespan_ms.div_ceil(1000));
             }
         }
         Some(headers)

@@ -6,8 +6,7 @@
 //! | `raw` | `<table>.<key>`, or the key | without a table one sees all of them |
 //! | `larder` | `t<table>.k<key>`, escaped | exactly apart |
 
-use async_nats::Subject;
-
+use super::wire::Subject;
 use crate::error::{Error, Result, Status};
 use crate::store::format::{Format, go_micro, names};
 

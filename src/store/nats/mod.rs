@@ -6,14 +6,15 @@
 //!   │         ├─ key, entry              what a record looks like in a subject and a message
 //!   │         └─ bucket                  what is known of the stream behind a database
 //!   └─ connection ── session             one connection for all of a backend's stores, made anew for ever
+//!                       └─ socket, wire  pipelining over one socket; the protocol
 //! ```
 //!
 //! Three things hold always. A bucket that exists is bound as it is and never altered. A write that was handed to a
 //! connection and got no answer is `AMBIGUOUS`: it is never repeated, and never called a success. A session that was
 //! lost takes what waited in it along, so that no write leaves after its caller was answered.
 //!
-//! The protocol's own requests are used instead of the client's key-value layer: that one asks twice where one question
-//! does, prints to standard output, and cannot say what became of a write.
+//! The protocol is our own instead of a client's: that one makes a task and several allocations of each request, and its
+//! key-value layer asks twice where one question does and cannot say what became of a write.
 
 mod backend;
 mod bucket;
@@ -27,8 +28,10 @@ mod protocol;
 mod queue;
 mod read;
 mod session;
+mod socket;
 mod store;
 mod watch;
+pub mod wire;
 mod write;
 
 pub use backend::NatsBackend;

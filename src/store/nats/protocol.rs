@@ -1,8 +1,9 @@
 //! JetStream on the wire: what requests and answers look like.
 
-use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
 use serde_json::Value;
+
+use super::wire::Message;
 
 /// The answer's code for what is not there.
 const CODE_NOT_FOUND: u64 = 404;
@@ -23,6 +24,10 @@ pub(super) const TTL: &str = "Nats-TTL";
 pub(super) const OPERATION: &str = "KV-Operation";
 /// The header of a marker that the server wrote.
 pub(super) const MARKER_REASON: &str = "Nats-Marker-Reason";
+/// The header with a message's place in its stream.
+const SEQUENCE: &str = "Nats-Sequence";
+/// The header with the moment at which the server took a message.
+const TIME_STAMP: &str = "Nats-Time-Stamp";
 /// The header with the end of a record's lifespan (milliseconds since 1970), for Larder's readers.
 pub(super) const EXPIRES: &str = "Larder-Expires";
 
@@ -131,16 +136,9 @@ impl Marks {
         }
     }
 
-    /// Of the headers that the client parsed.
-    pub fn of(headers: Option<&HeaderMap>) -> Marks {
-        let mut marks = Marks::default();
-        let Some(headers) = headers else { return marks };
-        for name in [OPERATION, MARKER_REASON, EXPIRES, TTL] {
-            if let Some(value) = headers.get(name) {
-                marks.note(name, value.as_str());
-            }
-        }
-        marks
+    /// Of a message's headers.
+    pub fn of(message: &Message) -> Marks {
+        message.headers.as_ref().map_or_else(Marks::default, |headers| Marks::of_block(headers.as_bytes()))
     }
 
     /// Of headers as they stand on the wire.
@@ -179,11 +177,9 @@ pub(super) struct Stored {
 impl Stored {
     /// The message that a direct get answered with; `None` when it is no such answer.
     pub fn of_direct(message: Message) -> Option<Stored> {
-        let headers = message.headers.as_ref()?;
-        let sequence = headers.get(async_nats::header::NATS_SEQUENCE)?.as_str().parse().ok()?;
-        let time = headers.get(async_nats::header::NATS_TIME_STAMP).map_or(0, |time| unix_ms(time.as_str()));
-        let marks = Marks::of(Some(headers));
-        Some(Stored { sequence, time_unix_ms: time, marks, body: message.payload })
+        let sequence = message.header(SEQUENCE)?.parse().ok()?;
+        let time_unix_ms = message.header(TIME_STAMP).map_or(0, unix_ms);
+        Some(Stored { sequence, time_unix_ms, marks: Marks::of(&message), body: message.payload })
     }
 
     /// The message in the leader's answer; `None` when it is no such answer.

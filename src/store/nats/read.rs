@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::StatusCode;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -16,6 +15,7 @@ use super::connection::{Answer, foreign, pause};
 use super::entry;
 use super::protocol::Stored;
 use super::store::Table;
+use super::wire::{Block, Subject};
 use crate::error::{Error, Result, Status};
 use crate::store::record::Record;
 
@@ -71,16 +71,17 @@ impl Table {
         }
     }
 
-    async fn direct(&self, subject: &async_nats::Subject, end: Instant) -> Result<Direct> {
+    async fn direct(&self, subject: &Subject, end: Instant) -> Result<Direct> {
         let message = match self.engine.connection.attempt(subject, &Bytes::new(), DIRECT_ATTEMPT, end).await? {
             // Servers before 2.10 leave a question about a bucket that is gone without any answer.
             None | Some(Answer::NoResponders) => return Ok(Direct::Nobody),
             Some(Answer::Message(message)) => message,
         };
-        match message.status {
-            Some(StatusCode::NOT_FOUND) => Ok(Direct::Nothing),
-            Some(status) if status != StatusCode::OK => {
-                let text = format!("the read was refused: {status} {}", message.description.unwrap_or_default());
+        match message.status() {
+            Some(404) => Ok(Direct::Nothing),
+            Some(status) if status != 200 => {
+                let description = message.headers.as_ref().and_then(Block::description).unwrap_or_default();
+                let text = format!("the read was refused: {status} {description}");
                 Err(Error::new(Status::UNAVAILABLE, super::KIND, text))
             }
             _ => Stored::of_direct(message).map(Direct::Found).ok_or_else(foreign),

@@ -274,8 +274,11 @@ impl Store for NatsStore {
         let nodes: Vec<String> = config.nodes.iter().map(super::config::Node::address).collect();
         about.insert("nodes".into(), nodes.into());
         about.insert("connected".into(), session.is_some().into());
-        about.insert("connected_to".into(), session.as_ref().map(|session| session.info.server_name.clone()).into());
-        about.insert("server_version".into(), session.map(|session| session.info.version.clone()).into());
+        about.insert(
+            "connected_to".into(),
+            session.as_ref().map(|session| session.socket.info().server_name.clone()).into(),
+        );
+        about.insert("server_version".into(), session.map(|session| session.socket.info().version.clone()).into());
         let trouble = table.engine.connection.trouble().map(|error| error.to_string());
         about.insert("trouble".into(), trouble.into());
         let differences = facts.as_ref().map(|facts| {

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use async_nats::{HeaderMap, HeaderValue, Subject};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -14,6 +13,7 @@ use super::connection::{Answer, foreign, pause};
 use super::entry::{self, Draft};
 use super::protocol::{self, ApiError, Stored};
 use super::store::Table;
+use super::wire::{Headers, Subject};
 use crate::error::{Error, Result, Status};
 use crate::store::options::{Condition, Durability, Lifetime, Outcome, PutOptions, Term};
 
@@ -138,13 +138,13 @@ impl Table {
     }
 
     /// The headers of the mark of a removal. Where the server can, it removes the mark too, after a while.
-    fn removal(&self, facts: &Facts, expected: u64) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    fn removal(&self, facts: &Facts, expected: u64) -> Headers {
+        let mut headers = Headers::default();
         headers.insert(protocol::OPERATION, "DEL");
-        headers.insert(protocol::EXPECTED_LAST, HeaderValue::from(expected));
+        headers.insert(protocol::EXPECTED_LAST, expected);
         if facts.allow_msg_ttl && facts.is_own {
             let seconds = self.config().marker_age.as_secs().max(1);
-            headers.insert(protocol::TTL, HeaderValue::from(seconds));
+            headers.insert(protocol::TTL, seconds);
         }
         headers
     }
@@ -164,13 +164,11 @@ impl Table {
         self.send(&self.keys.subject(&write.nats_key), &write.draft.body, headers.as_ref(), end).await
     }
 
-    async fn check_size(&self, facts: &Facts, write: &Write, headers: Option<&HeaderMap>, end: Instant) -> Result<()> {
+    async fn check_size(&self, facts: &Facts, write: &Write, headers: Option<&Headers>, end: Instant) -> Result<()> {
         let session = self.engine.connection.session(end).await?;
-        let whole = write.draft.body.len() + headers.map_or(0, headers_length);
-        let limit = match usize::try_from(facts.max_message) {
-            Ok(of_bucket) => of_bucket.min(session.info.max_payload),
-            Err(_) => session.info.max_payload,
-        };
+        let whole = write.draft.body.len() + headers.map_or(0, Headers::length);
+        let of_server = session.socket.max_payload();
+        let limit = usize::try_from(facts.max_message).map_or(of_server, |of_bucket| of_bucket.min(of_server));
         if whole <= limit {
             return Ok(());
         }
@@ -183,12 +181,12 @@ impl Table {
         &self,
         subject: &Subject,
         body: &Bytes,
-        headers: Option<&HeaderMap>,
+        headers: Option<&Headers>,
         end: Instant,
     ) -> Result<Published> {
         loop {
             let connection = &self.engine.connection;
-            match connection.write(subject.clone(), body.clone(), headers.cloned(), end).await? {
+            match connection.write(subject.clone(), body.clone(), headers, end).await? {
                 Answer::Message(message) => {
                     let Some(answer) = protocol::acknowledgement(&message.payload) else { return Err(foreign()) };
                     match answer {
@@ -259,15 +257,6 @@ fn check_durability(durability: Durability, facts: &Facts) -> Result<()> {
     let text =
         format!("{text}; the bucket is on {replicas} servers, and an acknowledgement covers {covered} besides one");
     Err(Error::new(Status::UNSUPPORTED, "durability", text))
-}
-
-/// How long headers are on the wire.
-fn headers_length(headers: &HeaderMap) -> usize {
-    let lines = headers.iter().flat_map(|(name, values)| {
-        let name_length = AsRef::<str>::as_ref(name).len();
-        values.iter().map(move |value| name_length + value.as_str().len() + ": \r\n".len())
-    });
-    "NATS/1.0\r\n\r\n".len() + lines.sum::<usize>()
 }
 
 fn contended() -> Error {

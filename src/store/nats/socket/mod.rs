@@ -1,0 +1,282 @@
+//! One connection to one server: requests of any number of callers, and subscriptions.
+//!
+//! A caller leaves its command in the queue and waits in a [slot](slots) for its answer; one task for each connection
+//! ([`driver`]) writes all that is queued in one piece, and gives out what comes. So that 64 callers cost one system call,
+//! not 64, and no request allocates. All answers come to one subscription, `_INBOX.<random>.*`.
+//!
+//! What a caller has to know when the connection ends is whether its request was sent. The driver notes that in the slot
+//! when it takes the request out of the queue; a request whose slot was given up before is not sent.
+
+mod driver;
+mod login;
+mod slots;
+mod stream;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use data_encoding::BASE32_DNSSEC;
+use futures_util::task::AtomicWaker;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::mpsc;
+
+use super::wire::{Headers, Info, Message, Subject};
+use crate::error::{Error, Result, Status};
+use crate::runtime::Signal;
+use crate::sync::Mutex;
+
+pub use login::open;
+pub use slots::Outcome;
+use slots::{Slots, Token};
+
+/// The number of the subscription that answers come to.
+const ANSWERS: u64 = 1;
+
+/// How many messages may wait for a subscription's reader; the server's flow control holds them far below it.
+const SUBSCRIPTION_CAPACITY: usize = 1 << 20;
+
+/// What the driver is asked to send.
+enum Command {
+    Request { token: Token, subject: Subject, headers: Option<Headers>, payload: Bytes },
+    Publish { subject: Subject, token: Option<Token> },
+    Subscribe { number: u64, subject: Subject, messages: mpsc::Sender<Message> },
+    Unsubscribe { number: u64 },
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Command>,
+    slots: Slots,
+    /// Why the connection ended, if it has.
+    ended: Option<Arc<str>>,
+    /// The driver was woken and has not come by yet.
+    is_awake: bool,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    arrived: AtomicWaker,
+    lost: Signal,
+    leaving: Signal,
+    info: Mutex<Arc<Info>>,
+    max_payload: AtomicUsize,
+    next_number: AtomicU64,
+    /// What the subjects of answers begin with, up to the token.
+    inbox: Box<str>,
+}
+
+impl Shared {
+    fn new(inbox: String, info: Info) -> Shared {
+        let shared = Shared {
+            state: Mutex::default(),
+            arrived: AtomicWaker::new(),
+            lost: Signal::default(),
+            leaving: Signal::default(),
+            info: Mutex::default(),
+            max_payload: AtomicUsize::new(0),
+            next_number: AtomicU64::new(ANSWERS + 1),
+            inbox: inbox.into(),
+        };
+        shared.learn(info);
+        shared
+    }
+
+    fn learn(&self, info: Info) {
+        self.max_payload.store(info.max_payload, Ordering::Relaxed);
+        if info.is_leaving {
+            self.leaving.raise();
+        }
+        *self.info.lock() = Arc::new(info);
+    }
+
+    /// Ends the connection, and tells every request so.
+    fn end(&self, reason: &str) {
+        let wakers = {
+            let mut state = self.state.lock();
+            state.ended.get_or_insert_with(|| Arc::from(reason));
+            // Subscriptions that were not made yet end with their commands.
+            state.queue.clear();
+            state.slots.end()
+        };
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        self.lost.raise();
+        self.arrived.wake();
+    }
+
+    fn push(&self, state: &mut State, command: Command) -> bool {
+        state.queue.push_back(command);
+        !std::mem::replace(&mut state.is_awake, true)
+    }
+
+    /// Queues a command, unless the connection has ended.
+    fn tell(&self, command: Command) {
+        let mut state = self.state.lock();
+        if state.ended.is_some() {
+            return;
+        }
+        let is_first = self.push(&mut state, command);
+        drop(state);
+        if is_first {
+            self.arrived.wake();
+        }
+    }
+}
+
+/// A connection that is logged in. It ends when it is dropped, when it is told to, or when it fails.
+pub struct Socket {
+    shared: Arc<Shared>,
+}
+
+impl Socket {
+    /// What the server said of itself last.
+    pub fn info(&self) -> Arc<Info> {
+        Arc::clone(&self.shared.info.lock())
+    }
+
+    /// How many bytes a message may have, headers included.
+    pub fn max_payload(&self) -> usize {
+        self.shared.max_payload.load(Ordering::Relaxed)
+    }
+
+    /// Raised when it has ended.
+    pub fn lost(&self) -> &Signal {
+        &self.shared.lost
+    }
+
+    /// Raised when the server says that it will leave.
+    pub fn leaving(&self) -> &Signal {
+        &self.shared.leaving
+    }
+
+    /// Why it ended; `None` while it has not.
+    pub fn reason(&self) -> Option<Arc<str>> {
+        self.shared.state.lock().ended.clone()
+    }
+
+    /// Sends a request; its answer comes by the ticket.
+    pub fn request(&self, subject: Subject, headers: Option<Headers>, payload: Bytes) -> Ticket<'_> {
+        let mut state = self.shared.state.lock();
+        if state.ended.is_some() {
+            return Ticket { shared: &self.shared, token: None };
+        }
+        let token = state.slots.take(subject.clone());
+        let is_first = self.shared.push(&mut state, Command::Request { token, subject, headers, payload });
+        drop(state);
+        if is_first {
+            self.shared.arrived.wake();
+        }
+        Ticket { shared: &self.shared, token: Some(token) }
+    }
+
+    /// Sends an empty request whose answer nobody waits for.
+    pub fn ask_in_vain(&self, subject: Subject) {
+        self.shared.tell(Command::Publish { subject, token: Some(Token::NOBODY) });
+    }
+
+    /// Sends an empty message.
+    pub fn publish(&self, subject: Subject) {
+        self.shared.tell(Command::Publish { subject, token: None });
+    }
+
+    /// Subscribes to an inbox of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`inbox`].
+    pub fn subscribe(&self) -> Result<Subscription> {
+        let subject = inbox()?;
+        let number = self.shared.next_number.fetch_add(1, Ordering::Relaxed);
+        let (sender, messages) = mpsc::channel(SUBSCRIPTION_CAPACITY);
+        self.shared.tell(Command::Subscribe { number, subject: subject.as_str().into(), messages: sender });
+        Ok(Subscription { shared: Arc::clone(&self.shared), number, inbox: subject, messages })
+    }
+
+    /// Ends it.
+    pub fn end(&self, reason: &str) {
+        self.shared.end(reason);
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.end("it was closed");
+    }
+}
+
+/// A request on its way. Dropping it gives it up: it is not sent if it was not, and its answer is nobody's.
+pub struct Ticket<'a> {
+    shared: &'a Shared,
+    /// `None` when there is nothing to wait for.
+    token: Option<Token>,
+}
+
+impl Ticket<'_> {
+    /// Gives it up; says whether it may have reached the server.
+    pub fn withdraw(mut self) -> bool {
+        self.token.take().is_some_and(|token| self.shared.state.lock().slots.release(token))
+    }
+}
+
+impl Future for Ticket<'_> {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        let Some(token) = self.token else { return Poll::Ready(Outcome::Ended { sent: false }) };
+        let polled = self.shared.state.lock().slots.poll(token, context);
+        if polled.is_ready() {
+            self.token = None;
+        }
+        polled
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if let Some(token) = self.token.take() {
+            self.shared.state.lock().slots.release(token);
+        }
+    }
+}
+
+/// Messages that come to an inbox.
+pub struct Subscription {
+    shared: Arc<Shared>,
+    number: u64,
+    inbox: String,
+    messages: mpsc::Receiver<Message>,
+}
+
+impl Subscription {
+    /// The subject to which messages are to be sent.
+    pub fn inbox(&self) -> &str {
+        &self.inbox
+    }
+
+    /// The next message; `None` when there will be none. May be dropped while it waits.
+    pub async fn next(&mut self) -> Option<Message> {
+        self.messages.recv().await
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.shared.tell(Command::Unsubscribe { number: self.number });
+    }
+}
+
+/// A subject that nobody else has, nor can guess.
+///
+/// # Errors
+///
+/// `IO` when the system gives no random bytes.
+fn inbox() -> Result<String> {
+    let mut bytes = [0; 15];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| Error::new(Status::IO, super::KIND, "the system gives no random bytes"))?;
+    Ok(format!("_INBOX.{}", BASE32_DNSSEC.encode(&bytes)))
+}
