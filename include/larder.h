@@ -1671,7 +1671,8 @@ int32_t larder_queue_submit(const larder_queue_t *queue,
 /**
  * Takes completions, in the order in which they came.
  *
- * Any thread. Blocks until there is one, at most `wait_ms`. Since ABI 1.
+ * Any thread. Blocks until there is one, at most `wait_ms`; the thread serves the connections of stores meanwhile.
+ * Since ABI 1.
  *
  * @param queue                  the queue
  * @param completions, capacity  the array to fill; at least one
