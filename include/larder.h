@@ -876,10 +876,15 @@ const uint8_t *larder_bytes_data(const larder_bytes_t *bytes, size_t *length);
 void larder_bytes_free(larder_bytes_t *bytes);
 
 /**
- * Opens a larder from a configuration: TOML or JSON text, a URL such as `memory://?max_entries=10000`, or a file's
- * address such as `file:///etc/larder.toml`.
+ * Opens a larder from a configuration: TOML or JSON text, a URL such as `memory://?max_entries=10000`, a file's
+ * address such as `file:///etc/larder.toml`, or the address of what variables of the environment say.
  *
- * Any thread. Reads the file and connects nothing: stores connect when they are first used. Since ABI 1.
+ * `env://ocis/STORAGE_USERS_FILEMETADATA_CACHE` is that cache, configured by the variables that oCIS reads for it, as a
+ * store called "default"; `env://ocis` is all its caches and stores, each under its name. `opencloud` reads OpenCloud's
+ * variables, and `env://larder/NAME` LARDER_STORE, LARDER_NAME_STORE and their settings. Errors name the variable. The
+ * environment is read during the call: no other thread may change it meanwhile.
+ *
+ * Any thread. Reads files and connects nothing: stores connect when they are first used. Since ABI 1.
  *
  * @param config         the configuration, UTF-8; borrowed for the call
  * @param config_length  its length in bytes

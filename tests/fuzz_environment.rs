@@ -117,7 +117,7 @@ fn refused(error: &Error) {
 
 fn examine(variables: &Variables) {
     let environment: Environment =
-        variables.iter().cloned().filter(|(name, _)| name != "LARDER_PROFILE_FILE").collect();
+        variables.iter().filter(|(name, _)| name != "LARDER_PROFILE_FILE").cloned().collect();
     let mut said = String::new();
     for profile in Profile::ALL {
         let sources = Sources::new(profile, environment.clone(), None).expect("no file is named");
