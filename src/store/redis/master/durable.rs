@@ -22,7 +22,8 @@
 //!   that no write after it is acknowledged, whatever other replicas say;
 //! * `WAIT` must have counted as many as that list is long, so that a replica that the sentinels do not know yet cannot
 //!   stand in for one that lags;
-//! * the sentinels must not have named another master before we answer.
+//! * the sentinels must not have named another master before we answer, and at least one of them must be there to say so:
+//!   while none can be asked, nothing is acknowledged.
 //!
 //! What fails one of these is asked for again until its deadline, and then is `AMBIGUOUS`.
 //!
@@ -211,7 +212,8 @@ impl Task {
         Ok(())
     }
 
-    /// The replicas that every durable write with `all` must have; `None` when the sentinels name another master.
+    /// The replicas that every durable write with `all` must have; `None` when the sentinels name another master, or
+    /// none of them can be asked.
     fn must_have(&self) -> Option<Vec<Address>> {
         match &self.monitor {
             Some(monitor) => monitor.replicas_of(&self.address),

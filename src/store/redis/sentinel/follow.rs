@@ -111,14 +111,11 @@ async fn ask(
             format!("{address} refused to answer ({}); check sentinel_username and sentinel_password", plain(text));
         return Err(Error::new(Status::AUTH, "sentinel", text));
     }
-    let Some(mut seen) = view::read(&answers) else {
+    let Some(seen) = view::read(&answers) else {
         let text = format!("the sentinel {address} knows no master \"{}\"; check the name", monitor.name);
         monitor.saw(address, Err(Error::config("master", text)));
         return Ok(());
     };
-    if seen.id.is_empty() {
-        seen.id = address.to_string();
-    }
     monitor.saw(address, Ok(seen));
     for other in answers.get(4).and_then(Value::as_array).unwrap_or_default() {
         if let Some(other) = view::instance(other) {

@@ -46,8 +46,6 @@ pub struct Monitor {
     changed: watch::Sender<u64>,
     started: AtomicBool,
     closed: Signal,
-    /// The replicas of the last master that was known, for when no sentinel can be asked.
-    last_replicas: Mutex<Option<(Address, Vec<Address>)>>,
 }
 
 impl Monitor {
@@ -62,7 +60,6 @@ impl Monitor {
             changed: watch::Sender::new(0),
             started: AtomicBool::new(false),
             closed,
-            last_replicas: Mutex::default(),
         })
     }
 
@@ -151,17 +148,11 @@ impl Monitor {
     }
 
     /// The replicas that must have a write that is to survive every failover, when `master` is whom the sentinels name;
-    /// `None` when they name another one.
+    /// `None` when they name another one, or when none can be asked: what they said before may be behind a failover that
+    /// they began since.
     pub fn replicas_of(&self, master: &Address) -> Option<Vec<Address>> {
         let sightings = self.sightings.lock();
-        let mut views = sightings.values().filter_map(|sighting| sighting.view.as_ref()).peekable();
-        let mut last = self.last_replicas.lock();
-        if views.peek().is_none() {
-            return last.as_ref().filter(|(of, _)| of == master).map(|(_, replicas)| replicas.clone());
-        }
-        let found = view::replicas(views, master)?;
-        *last = Some((master.clone(), found.clone()));
-        Some(found)
+        view::replicas(sightings.values().filter_map(|sighting| sighting.view.as_ref()), master)
     }
 
     /// Notes what a sentinel said.

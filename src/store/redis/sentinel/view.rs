@@ -1,12 +1,15 @@
 //! What one sentinel says, and what several mean together. No input or output here.
 
+use std::collections::BTreeSet;
+
 use crate::store::redis::connection::Address;
 use crate::store::redis::wire::Value;
 
 /// What a sentinel says of the master.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// Who says it: the sentinel's own id, so that one with two addresses counts once.
+    /// Who says it: the sentinel's own id, so that one with two addresses counts once. Empty before version 6.2, which
+    /// does not tell it: such a sentinel's word that a replica is down counts for nothing, because it may be one's twice.
     pub id: String,
     /// Where the master is.
     pub master: Option<Address>,
@@ -23,15 +26,16 @@ pub struct View {
 /// The epoch is what the sentinels themselves agree by: a sentinel that was cut off holds an old one, and the leader of
 /// a failover has the new one from the moment at which it saw the new master promoted, which is before it says so.
 pub fn decide<'a>(views: impl Iterator<Item = &'a View>) -> Option<Address> {
-    let mut votes: Vec<(u64, usize, &Address)> = Vec::new();
+    let mut votes: Vec<(u64, Vec<&str>, &Address)> = Vec::new();
     for view in views {
         let Some(master) = &view.master else { continue };
         match votes.iter_mut().find(|(epoch, _, address)| *epoch == view.epoch && *address == master) {
-            Some((_, count, _)) => *count += 1,
-            None => votes.push((view.epoch, 1, master)),
+            Some((_, voters, _)) if voters.contains(&view.id.as_str()) && !view.id.is_empty() => {}
+            Some((_, voters, _)) => voters.push(&view.id),
+            None => votes.push((view.epoch, vec![&view.id], master)),
         }
     }
-    votes.into_iter().max_by_key(|(epoch, count, _)| (*epoch, *count)).map(|(_, _, address)| address.clone())
+    votes.into_iter().max_by_key(|(epoch, voters, _)| (*epoch, voters.len())).map(|(_, _, address)| address.clone())
 }
 
 /// The replicas of `master` that any sentinel of the newest epoch knows, without those that a majority of *all*
@@ -41,7 +45,8 @@ pub fn replicas<'a>(views: impl Iterator<Item = &'a View>, master: &Address) -> 
     if decide(views.iter().copied()).as_ref() != Some(master) {
         return None;
     }
-    let total = views.iter().map(|view| view.sentinels).max().unwrap_or(1).max(views.len());
+    let ids: BTreeSet<&str> = views.iter().map(|view| view.id.as_str()).filter(|id| !id.is_empty()).collect();
+    let total = views.iter().map(|view| view.sentinels).max().unwrap_or(1).max(ids.len());
     let mut found: Vec<(&Address, Vec<&str>)> = Vec::new();
     for view in views.iter().filter(|view| view.master.as_ref() == Some(master)) {
         for (replica, is_down) in &view.replicas {
@@ -49,7 +54,7 @@ pub fn replicas<'a>(views: impl Iterator<Item = &'a View>, master: &Address) -> 
                 found.push((replica, Vec::new()));
                 found.len() - 1
             });
-            if *is_down && !found[place].1.contains(&view.id.as_str()) {
+            if *is_down && !view.id.is_empty() && !found[place].1.contains(&view.id.as_str()) {
                 found[place].1.push(&view.id);
             }
         }
@@ -110,6 +115,9 @@ mod tests {
         let (old, new) = (view("a", 1, 0, &[]), view("b", 2, 1, &[]));
         assert_eq!(decided(&[old.clone(), old.clone(), new.clone()]), Some(2));
         assert_eq!(decided(&[view("a", 1, 5, &[]), view("b", 2, 5, &[]), view("c", 2, 5, &[])]), Some(2));
+        // The same sentinel by three addresses has one vote.
+        let (twice, other) = (view("a", 2, 5, &[]), [view("b", 1, 5, &[]), view("c", 1, 5, &[])]);
+        assert_eq!(decided(&[twice.clone(), twice.clone(), twice, other[0].clone(), other[1].clone()]), Some(1));
     }
 
     #[test]
@@ -125,6 +133,12 @@ mod tests {
         assert_eq!(needed(&[down.clone(), other]), Some(vec![2]));
         // The same sentinel by two addresses is one.
         assert_eq!(needed(&[down.clone(), down.clone()]), Some(vec![2, 3]));
+        // Nor do its addresses make more sentinels of which two would be no majority.
+        let other = View { id: "c".to_owned(), ..down.clone() };
+        assert_eq!(needed(&[down.clone(), down.clone(), down.clone(), other]), Some(vec![2]));
+        // Those that do not tell who they are may be one.
+        let nameless = View { id: String::new(), ..down.clone() };
+        assert_eq!(needed(&[nameless.clone(), nameless.clone(), nameless]), Some(vec![2, 3]));
         assert_eq!(needed(&[up, view("c", 2, 2, &[])]), None);
     }
 
