@@ -12,6 +12,9 @@ import (
 // drainedAtOnce is how many answers are taken from the library in one call.
 const drainedAtOnce = 64
 
+// refusedPause is how long a goroutine waits that drains after the library refused to: as it does where it cannot wait.
+const refusedPause = 10 * time.Millisecond
+
 // dispatcher submits requests to a completion queue and hands the answers out.
 //
 // Whoever waits for the queue drives the library's connections meanwhile, so that an answer is read and handed out by
@@ -57,7 +60,9 @@ func (d *dispatcher) run() {
 	for range d.wake {
 		for d.outstanding.Load() > 0 && d.isLed.CompareAndSwap(false, true) {
 			for d.outstanding.Load() > 0 && !d.ended {
-				d.drain(0, true)
+				if _, _, isRefused := d.drain(0, true); isRefused {
+					time.Sleep(refusedPause)
+				}
 				// Those that have their answers go on first: what they submit now is sent in one piece.
 				runtime.Gosched()
 			}
@@ -69,10 +74,12 @@ func (d *dispatcher) run() {
 	}
 }
 
-// drain takes answers, waits for the first if it may, and hands them out, but for one that is its caller's own.
-func (d *dispatcher) drain(own uint64, waits bool) (answer native.Answer, isAnswered bool) {
+// drain takes answers, waits for the first if it may, and hands them out, but for one that is its caller's own. It is
+// refused on a thread that may not wait, as the library's log thread is; that says nothing of the queue.
+func (d *dispatcher) drain(own uint64, waits bool) (answer native.Answer, isAnswered, isRefused bool) {
 	count, failure := d.queue.Drain(d.answers, waits)
-	d.ended = failure != nil
+	d.ended = failure != nil && failure.Status == native.Closed
+	isRefused = failure != nil && !d.ended
 	d.outstanding.Add(int64(-count))
 	for index := range d.answers[:count] {
 		if d.answers[index].ID() == own {
@@ -81,7 +88,7 @@ func (d *dispatcher) drain(own uint64, waits bool) (answer native.Answer, isAnsw
 			d.deliver(d.answers[index])
 		}
 	}
-	return answer, isAnswered
+	return answer, isAnswered, isRefused
 }
 
 func (d *dispatcher) deliver(answer native.Answer) {
@@ -102,7 +109,7 @@ func (d *dispatcher) do(ctx context.Context, operation string, closing <-chan st
 	request.TimeoutMs = timeoutMs
 	if !d.isLong && d.outstanding.CompareAndSwap(0, 1) {
 		if d.isLed.CompareAndSwap(false, true) {
-			return d.lead(ctx, operation, store, request)
+			return d.lead(ctx, operation, closing, store, request)
 		}
 	} else {
 		d.outstanding.Add(1)
@@ -110,30 +117,53 @@ func (d *dispatcher) do(ctx context.Context, operation string, closing <-chan st
 	return d.follow(ctx, operation, closing, store, request)
 }
 
-// lead submits a request and waits for its answer in the library.
-func (d *dispatcher) lead(ctx context.Context, operation string, store *native.Store, request *native.Request) (native.Answer, error) {
-	defer d.giveUpLead()
+// lead submits a request and waits for its answer in the library, or like those that follow where that refuses.
+func (d *dispatcher) lead(ctx context.Context, operation string, closing <-chan struct{}, store *native.Store, request *native.Request) (native.Answer, error) {
 	id := d.registry.id()
+	answer, own, err := d.leadFor(id, ctx, operation, store, request)
+	if own == nil {
+		return answer, err
+	}
+	answer, err = d.await(id, own, ctx, operation, closing)
+	if err != nil {
+		return answer, err
+	}
+	return unlessCancelled(ctx, operation, answer)
+}
+
+// leadFor leads until there is the answer. Where this thread may not wait it gives the lead up before, and returns who
+// waits for the answer instead.
+func (d *dispatcher) leadFor(id uint64, ctx context.Context, operation string, store *native.Store, request *native.Request) (answer native.Answer, own *waiter, err error) {
+	defer d.giveUpLead()
 	if failure := d.queue.Submit(id, store, request); failure != nil {
 		d.outstanding.Add(-1)
-		return native.Answer{}, failed(operation, failure)
+		return native.Answer{}, nil, failed(operation, failure)
 	}
 	if ctx.Done() != nil {
 		stop := context.AfterFunc(ctx, func() { d.queue.Cancel(id) })
 		defer stop()
 	}
 	for !d.ended {
-		answer, isAnswered := d.drain(id, true)
-		if !isAnswered {
-			continue
+		answer, isAnswered, isRefused := d.drain(id, true)
+		if isAnswered {
+			answer, err = unlessCancelled(ctx, operation, answer)
+			return answer, nil, err
 		}
-		if answer.Status() == native.Cancelled && ctx.Err() != nil {
-			answer.Free()
-			return native.Answer{}, ended(operation, ctx)
+		if isRefused {
+			// While nobody else can take the answer yet.
+			return native.Answer{}, d.registry.put(id), nil
 		}
-		return answer, nil
 	}
-	return native.Answer{}, closed(operation, "larder")
+	return native.Answer{}, nil, closed(operation, "larder")
+}
+
+// unlessCancelled is the answer, or the error of the context that cancelled the request.
+func unlessCancelled(ctx context.Context, operation string, answer native.Answer) (native.Answer, error) {
+	if answer.Status() == native.Cancelled && ctx.Err() != nil {
+		answer.Free()
+		return native.Answer{}, ended(operation, ctx)
+	}
+	return answer, nil
 }
 
 func (d *dispatcher) giveUpLead() {
@@ -165,6 +195,11 @@ func (d *dispatcher) follow(ctx context.Context, operation string, closing <-cha
 		waiters.Put(own)
 		return native.Answer{}, failed(operation, failure)
 	}
+	return d.await(id, own, ctx, operation, closing)
+}
+
+// await waits until somebody who leads hands over the answer to a request.
+func (d *dispatcher) await(id uint64, own *waiter, ctx context.Context, operation string, closing <-chan struct{}) (native.Answer, error) {
 	select {
 	case answer := <-own.answered:
 		waiters.Put(own)

@@ -45,6 +45,11 @@ func (r *registry) id() uint64 {
 // add gives a new waiter an id.
 func (r *registry) add() (uint64, *waiter) {
 	id := r.id()
+	return id, r.put(id)
+}
+
+// put adds a waiter for an id that has none.
+func (r *registry) put(id uint64) *waiter {
 	added := waiters.Get().(*waiter)
 	shard := r.shard(id)
 	shard.mutex.Lock()
@@ -53,7 +58,7 @@ func (r *registry) add() (uint64, *waiter) {
 		shard.waiting = make(map[uint64]*waiter)
 	}
 	shard.waiting[id] = added
-	return id, added
+	return added
 }
 
 // take takes the waiter of an id out; nil if somebody else did.

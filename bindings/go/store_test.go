@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -266,5 +267,45 @@ func TestALoggerGetsTheLinesOfItsLevelUntilTheLarderIsClosed(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	if after := told.String(); after != before {
 		t.Errorf("a closed larder's logger was told %q", strings.TrimPrefix(after, before))
+	}
+}
+
+// reading is a handler that reads from a store instead of writing.
+type reading struct {
+	slog.Handler
+	read func()
+}
+
+func (r reading) Handle(context.Context, slog.Record) error {
+	r.read()
+	return nil
+}
+
+func TestALogHandlerThatReadsFromAStoreGetsItsAnswerAndSpoilsNothing(t *testing.T) {
+	_, store := openStore(t, "fault://")
+	_, err := store.Put(background, []byte("key"), []byte("value"), nil)
+	must(t, err)
+	answers := make(chan error, 1)
+	handler := reading{slog.NewTextHandler(io.Discard, nil), func() {
+		limited, stop := context.WithTimeout(background, 20*time.Second)
+		defer stop()
+		_, err := store.Get(limited, []byte("key"))
+		select {
+		case answers <- err:
+		default:
+		}
+	}}
+	_, _ = openStore(t, "memory://", WithLogger(slog.New(handler)))
+	_, _ = openStore(t, "memory://")
+	select {
+	case err := <-answers:
+		must(t, err)
+	case <-time.After(30 * time.Second):
+		t.Fatal("the handler was told nothing, or got no answer")
+	}
+	for range 100 {
+		if _, err := store.Get(background, []byte("key")); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

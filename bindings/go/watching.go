@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 )
 
 // newWatching begins a dispatcher for reads of watches, which may be outstanding for hours: nobody leads for them, or
@@ -42,9 +43,13 @@ func (d *dispatcher) poll(event *os.File) {
 	var counter [8]byte
 	for {
 		// What it leaves in the queue keeps the descriptor readable, and so does the close.
-		d.drain(0, false)
+		_, _, isRefused := d.drain(0, false)
 		if d.ended {
 			return
+		}
+		if isRefused {
+			time.Sleep(refusedPause)
+			continue
 		}
 		if _, err := event.Read(counter[:]); err != nil {
 			return
