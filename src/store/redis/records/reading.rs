@@ -131,7 +131,8 @@ pub async fn keys(
     let mut found = Vec::new();
     let take = |page: Vec<Bytes>| {
         let passes = |full: &Bytes| layout.key_of(full).is_some_and(|key| options.matches(key));
-        found.extend(page.into_iter().filter(passes));
+        // Copies: a key as it was read holds on to all that was read with it.
+        found.extend(page.iter().filter(|full| passes(full)).map(|full| Bytes::copy_from_slice(full)));
         std::future::ready(Ok(()))
     };
     scan(client, &pattern(layout, options), deadline, take).await?;

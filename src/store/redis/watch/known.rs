@@ -28,8 +28,8 @@ impl Known {
     /// # Errors
     ///
     /// `OUT_OF_MEMORY`.
-    pub(super) fn observe(&mut self, full: Bytes, found: Option<Record>) -> Result<Option<Event>> {
-        let before = self.records.remove(&full);
+    pub(super) fn observe(&mut self, full: &Bytes, found: Option<Record>) -> Result<Option<Event>> {
+        let (known, before) = self.records.remove_entry(full).unzip();
         if let Some(before) = &before {
             self.bytes -= before.size();
         }
@@ -38,7 +38,9 @@ impl Known {
         };
         let kept = if self.bytes + found.size() <= MOST_BYTES { found.clone() } else { without_value(&found)? };
         self.bytes += kept.size();
-        self.records.insert(full, kept);
+        // A copy: a key as it was read holds on to all that was read with it.
+        let known = known.unwrap_or_else(|| Bytes::copy_from_slice(full));
+        self.records.insert(known, kept);
         let kind = match before {
             None => EventKind::Created,
             Some(before) if before.revision() != found.revision() => EventKind::Updated,
@@ -85,7 +87,7 @@ mod tests {
     fn readings_are_told_as_what_changed_between_them() {
         let mut known = Known::default();
         let mut observe = |found| {
-            let event = known.observe(Bytes::from_static(b"k"), found).expect("memory");
+            let event = known.observe(&Bytes::from_static(b"k"), found).expect("memory");
             event.map(|event| (event.kind, event.record.expect("a record").value().to_vec()))
         };
         assert_eq!(observe(None), None);

@@ -16,6 +16,7 @@ use crate::store::options::{ListOptions, Projection, WatchOptions, WatchStart};
 use crate::store::record::Record;
 use crate::store::redis::connection::{Connection, Unanswered};
 use crate::store::redis::master::client::Client;
+use crate::store::redis::master::lease::Lane;
 use crate::store::redis::master::refusal::{self, Refusal};
 use crate::store::redis::records::layout::Layout;
 use crate::store::redis::records::reading::{self, CHUNK};
@@ -150,13 +151,12 @@ impl Session {
         let present: HashSet<&Bytes> = keys.iter().collect();
         let gone: Vec<Bytes> = self.known.keys().filter(|known| !present.contains(known)).cloned().collect();
         for full in gone {
-            self.observe(full, None).await?;
+            self.observe(&full, None).await?;
         }
         for chunk in keys.chunks(CHUNK) {
-            let found = reading::records(&self.client, &self.layout, chunk, Projection::Records, deadline).await?;
-            for (full, found) in chunk.iter().zip(found) {
-                self.observe(full.clone(), found).await?;
-            }
+            let packed = reading::ask(&self.layout, chunk, Projection::Records);
+            let answers = self.client.read_until(packed, Lane::Long, deadline).await?;
+            self.compare(chunk, &answers).await?;
         }
         Ok(())
     }
@@ -165,19 +165,25 @@ impl Session {
     async fn read_again(&mut self, connection: &Connection, keys: Vec<Bytes>) -> Result<()> {
         for chunk in keys.chunks(CHUNK) {
             let answers = call(connection, reading::ask(&self.layout, chunk, Projection::Records)).await?;
-            for (place, full) in chunk.iter().enumerate() {
-                let Some(key) = self.layout.key_of(full).filter(|key| key.starts_with(&self.options.prefix)) else {
-                    continue;
-                };
-                // What cannot be read is as good as gone for the watch, and must not end it.
-                let found = reading::answered(&self.layout, key, &answers, place, Projection::Records).unwrap_or(None);
-                self.observe(full.clone(), found).await?;
-            }
+            self.compare(chunk, &answers).await?;
         }
         Ok(())
     }
 
-    async fn observe(&mut self, full: Bytes, found: Option<Record>) -> Result<()> {
+    /// Tells what the answers to a reading of full keys say that is not known.
+    async fn compare(&mut self, chunk: &[Bytes], answers: &[Value]) -> Result<()> {
+        for (place, full) in chunk.iter().enumerate() {
+            let Some(key) = self.layout.key_of(full).filter(|key| key.starts_with(&self.options.prefix)) else {
+                continue;
+            };
+            // What cannot be read is as good as gone for the watch, and must not end it.
+            let found = reading::answered(&self.layout, key, answers, place, Projection::Records).unwrap_or(None);
+            self.observe(full, found).await?;
+        }
+        Ok(())
+    }
+
+    async fn observe(&mut self, full: &Bytes, found: Option<Record>) -> Result<()> {
         let Some(event) = self.known.observe(full, found)? else { return Ok(()) };
         if self.tells_initial {
             let initial = event.kind == EventKind::Created;
