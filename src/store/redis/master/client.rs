@@ -208,7 +208,7 @@ impl Client {
         }
     }
 
-    /// Sends a write; `None` when the server has to be looked for again.
+    /// Sends a write; `None` when it has to be tried again.
     async fn submit(
         self: &Arc<Self>,
         lease: &Arc<Lease>,
@@ -224,7 +224,8 @@ impl Client {
         match tokio::time::timeout_at(deadline, made).await {
             Ok(Ok(committer)) => Ok(Some(committer.send(Arc::clone(packed), how.durability, how.has_written))),
             Ok(Err(error)) if error.status() == Status::UNAVAILABLE => {
-                lease.retire(error.message());
+                // The others of this lease are served; whether the server is lost, their own connections tell.
+                pause(deadline, error.message()).await?;
                 Ok(None)
             }
             Ok(Err(error)) => Err(error),
