@@ -20,7 +20,7 @@ use super::wait;
 use crate::error::{Error, Result, Status};
 use crate::runtime;
 use crate::store::reply::{Pending, Reply};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
 /// How many requests may be accepted and not yet drained, where the host says nothing.
 pub const DEFAULT_CAPACITY: usize = 65_536;
@@ -185,8 +185,7 @@ impl Queue {
         if !state.is_ready() && wait != Some(Duration::ZERO) {
             drop(state);
             guard::may_block()?;
-            self.shared.wait_for_one(wait);
-            state = self.shared.state.lock();
+            state = self.shared.wait_until_ready(wait);
         }
         if state.done.is_empty() && state.closed {
             return Err(Error::closed("queue"));
@@ -311,6 +310,18 @@ impl Shared {
         }
         if was_empty {
             state.raise_event();
+        }
+    }
+
+    /// Waits until something can be drained, or `wait` is over. What one thread was woken for, another may have taken.
+    fn wait_until_ready(&self, wait: Option<Duration>) -> MutexGuard<'_, State> {
+        let end = wait.and_then(|wait| Instant::now().checked_add(wait));
+        loop {
+            self.wait_for_one(end.map(|end| end.saturating_duration_since(Instant::now())));
+            let state = self.state.lock();
+            if state.is_ready() || end.is_some_and(|end| end <= Instant::now()) {
+                return state;
+            }
         }
     }
 
@@ -443,6 +454,33 @@ mod tests {
         assert_eq!(error.status(), Status::CLOSED);
         let refused = queue.submit(8, OperationKind::Ping, None, never).expect_err("closed");
         assert_eq!(refused.status(), Status::CLOSED);
+    }
+
+    #[test]
+    fn of_two_threads_that_drain_without_end_none_returns_empty() {
+        const TOTAL: u64 = 20_000;
+        let queue = Arc::new(Queue::new(0));
+        let drains = || {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || {
+                let (mut taken, mut empty) = (0, 0);
+                while let Ok(done) = queue.drain(16, None) {
+                    taken += done.len() as u64;
+                    empty += usize::from(done.is_empty());
+                }
+                (taken, empty)
+            })
+        };
+        let drainers = [drains(), drains()];
+        for id in 0..TOTAL {
+            queue.submit(id, OperationKind::Ping, None, || Reply::Ready(Ok(Answer::Nothing))).expect("accepted");
+            if id % 3 == 2 {
+                std::thread::sleep(Duration::from_micros(20));
+            }
+        }
+        queue.close().expect("here");
+        let counts = drainers.map(|drainer| drainer.join().expect("no panic"));
+        assert_eq!(counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1)), (TOTAL, 0));
     }
 
     #[test]
