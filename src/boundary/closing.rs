@@ -16,6 +16,18 @@ use crate::store::{Lookup, Store};
 /// A store whose replies end when its handle or its larder is closed.
 pub struct Closing {
     store: Arc<dyn Store>,
+    ends: Ends,
+}
+
+/// A cursor of such a store.
+struct ClosingCursor {
+    cursor: Box<dyn Cursor>,
+    ends: Ends,
+}
+
+/// What ends a reply.
+#[derive(Clone)]
+struct Ends {
     handle: Signal,
     larder: Signal,
 }
@@ -23,9 +35,15 @@ pub struct Closing {
 impl Closing {
     /// `store` as a handle has it that ends with `handle` or `larder`; the same store where no reply ever waits.
     pub fn over(store: Arc<dyn Store>, handle: Signal, larder: Signal) -> Arc<dyn Store> {
-        if store.is_immediate() { store } else { Arc::new(Closing { store, handle, larder }) }
+        if store.is_immediate() { store } else { Arc::new(Closing { store, ends: Ends { handle, larder } }) }
     }
 
+    fn end<T: Send + 'static>(&self, reply: Reply<T>) -> Reply<T> {
+        self.ends.end(reply)
+    }
+}
+
+impl Ends {
     fn end<T: Send + 'static>(&self, reply: Reply<T>) -> Reply<T> {
         let Reply::Pending(future) = reply else { return reply };
         let (handle, larder) = (self.handle.clone(), self.larder.clone());
@@ -90,7 +108,9 @@ impl Store for Closing {
     }
 
     fn cursor(&self, options: &ListOptions) -> Reply<Box<dyn Cursor>> {
+        let ends = self.ends.clone();
         self.end(self.store.cursor(options))
+            .map(|cursor| -> Box<dyn Cursor> { Box::new(ClosingCursor { cursor, ends }) })
     }
 
     fn clear(&self) -> Reply<u64> {
@@ -118,8 +138,15 @@ impl Store for Closing {
     }
 }
 
+impl Cursor for ClosingCursor {
+    fn next(&self, most: usize) -> Reply<Vec<Record>> {
+        self.ends.end(self.cursor.next(most))
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::*;
     use crate::boundary::handle::LarderHandle;
     use crate::boundary::wait::wait;
     use crate::error::Status;
@@ -140,6 +167,26 @@ mod tests {
         let by_store = blocked_get(|_, store| store.close().expect("here"));
         let by_larder = blocked_get(|larder, _| larder.close(None).expect("here"));
         assert_eq!((by_store, by_larder), (Status::CLOSED, Status::CLOSED));
+    }
+
+    #[test]
+    fn a_page_in_flight_ends_when_the_handle_or_the_larder_of_its_cursor_is_closed() {
+        struct Never;
+        impl Cursor for Never {
+            fn next(&self, _: usize) -> Reply<Vec<Record>> {
+                Reply::pending(std::future::pending())
+            }
+        }
+        for is_handle in [true, false] {
+            let ends = Ends { handle: Signal::default(), larder: Signal::default() };
+            let closed = if is_handle { ends.handle.clone() } else { ends.larder.clone() };
+            let page = ClosingCursor { cursor: Box::new(Never), ends }.next(1);
+            let waiting = std::thread::spawn(move || wait(page, Some(Duration::from_secs(60))));
+            std::thread::sleep(Duration::from_millis(20));
+            closed.raise();
+            let error = waiting.join().expect("no panic").expect_err("it never answers");
+            assert_eq!(error.status(), Status::CLOSED);
+        }
     }
 
     #[test]
