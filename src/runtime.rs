@@ -34,8 +34,11 @@ const LINGER: Duration = Duration::from_micros(200);
 /// How many short waits the background thread takes before it sleeps until the last caller leaves.
 const SHORT_WAITS: u32 = 16;
 
-/// How often a thread that attends looks whether callers still block.
+/// How often a thread that attends looks whether callers still block, at first.
 const AWAY: Duration = Duration::from_millis(2);
+
+/// How often it looks at least, while the same callers stay.
+const LONGEST_AWAY: Duration = Duration::from_millis(256);
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
@@ -80,6 +83,8 @@ pub struct Runtime {
     give_way: Notify,
     attendants_give_way: Notify,
     background_waits: AtomicBool,
+    /// The last blocking call had its answer without a wait, and so drove nothing.
+    ended_at_once: AtomicBool,
 }
 
 #[derive(Default)]
@@ -164,6 +169,7 @@ impl Runtime {
             give_way: Notify::new(),
             attendants_give_way: Notify::new(),
             background_waits: AtomicBool::new(false),
+            ended_at_once: AtomicBool::new(false),
         })
     }
 
@@ -171,6 +177,31 @@ impl Runtime {
     ///
     /// Must not be called from inside the runtime; see [`is_inside`].
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        // Whoever makes one call after another that ends at once would keep others from driving, and drives nothing.
+        let is_polled = self.ended_at_once.load(Ordering::Relaxed);
+        if is_polled && let Poll::Ready(result) = self.poll_once(future.as_mut()) {
+            return result;
+        }
+        let mut polls = 0u32;
+        let result = self.lead(poll_fn(|context| {
+            polls = polls.saturating_add(1);
+            future.as_mut().poll(context)
+        }));
+        let ended_at_once = !is_polled && polls == 1;
+        if ended_at_once != is_polled {
+            self.ended_at_once.store(ended_at_once, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// Polls `future`, which is polled again at once where it has to wait.
+    fn poll_once<T>(&self, future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+        let _inside = self.tokio.enter();
+        future.poll(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+
+    fn lead<T>(&self, future: impl Future<Output = T>) -> T {
         let attendants = {
             let mut gate = self.gate.lock();
             gate.calls += 1;
@@ -195,14 +226,9 @@ impl Runtime {
             if let Some(result) = self.lead_until_called(future.as_mut()) {
                 return result;
             }
-            let mut calls = None;
+            let mut away = Away::default();
             let _inside = self.tokio.enter();
-            let ended = park_on(future.as_mut(), || {
-                let gate = self.gate.lock();
-                let is_quiet = gate.present == gate.attendants && calls == Some(gate.calls);
-                calls = Some(gate.calls);
-                if is_quiet { None } else { Some(AWAY) }
-            });
+            let ended = park_on(future.as_mut(), || away.rest(&self.gate.lock()));
             if let Some(result) = ended {
                 return result;
             }
@@ -295,6 +321,26 @@ impl Gate {
     }
 }
 
+/// How long a thread that attends leaves the lead to others.
+#[derive(Default)]
+struct Away {
+    calls: Option<u64>,
+    rest: Duration,
+}
+
+impl Away {
+    /// The time until it looks again; `None` when nobody blocks and nobody has since it looked.
+    fn rest(&mut self, gate: &Gate) -> Option<Duration> {
+        let is_same = self.calls == Some(gate.calls);
+        if is_same && gate.present == gate.attendants {
+            return None;
+        }
+        self.calls = Some(gate.calls);
+        self.rest = if is_same { LONGEST_AWAY.min(self.rest * 2) } else { AWAY };
+        Some(self.rest)
+    }
+}
+
 struct LeaveGate<'a> {
     runtime: &'a Runtime,
     attends: bool,
@@ -335,9 +381,13 @@ pub fn park_on<T>(
     }
 }
 
-/// Whether this thread is inside the runtime now, so that it must not block.
+/// Whether this thread is inside the runtime now, so that it must not block. One that ends counts as inside once its
+/// locals are gone: the runtime cannot be entered from there.
 pub fn is_inside() -> bool {
-    tokio::runtime::Handle::try_current().is_ok()
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) => true,
+        Err(error) => error.is_thread_local_destroyed(),
+    }
 }
 
 /// Ends a wait from another thread, once and for good.
@@ -455,6 +505,70 @@ mod tests {
             });
             assert_eq!(attends.join().expect("no panic"), round);
         }
+    }
+
+    #[test]
+    fn calls_that_end_at_once_do_not_keep_the_runtime_from_being_driven() {
+        let runtime = get().expect("runtime");
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let calls = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                runtime.block_on(std::future::ready(()));
+            }
+        });
+        std::thread::sleep(Duration::from_millis(20));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let attended = sender.clone();
+        runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let _ = sender.send("spawned");
+        });
+        let first = receiver.recv_timeout(Duration::from_secs(20));
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let _ = answer.send(());
+        });
+        std::thread::spawn(move || {
+            let _ = runtime.attend(answered);
+            let _ = attended.send("attended");
+        });
+        let second = receiver.recv_timeout(Duration::from_secs(20));
+        stop.store(true, Ordering::Relaxed);
+        calls.join().expect("no panic");
+        assert_eq!((first, second), (Ok("spawned"), Ok("attended")));
+    }
+
+    #[test]
+    fn a_thread_that_attends_looks_ever_more_rarely_while_the_same_callers_stay() {
+        let mut gate = Gate { present: 1, calls: 1, ..Gate::default() };
+        let mut away = Away::default();
+        let rests: Vec<_> = (0..10).map(|_| away.rest(&gate)).collect();
+        assert_eq!((rests[0], rests[1], rests[9]), (Some(AWAY), Some(AWAY * 2), Some(LONGEST_AWAY)));
+        gate.calls = 2;
+        assert_eq!(away.rest(&gate), Some(AWAY));
+        gate.present = 0;
+        assert_eq!(away.rest(&gate), None);
+    }
+
+    #[test]
+    fn a_thread_whose_locals_are_gone_counts_as_inside() {
+        struct Says(std::sync::mpsc::Sender<bool>);
+        impl Drop for Says {
+            fn drop(&mut self) {
+                let _ = self.0.send(is_inside());
+            }
+        }
+        thread_local!(static SAYS: std::cell::RefCell<Option<Says>> = const { std::cell::RefCell::new(None) });
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let ends = std::thread::spawn(move || {
+            // What was used first goes last.
+            SAYS.set(Some(Says(sender)));
+            is_inside()
+        });
+        assert!(!ends.join().expect("no panic"));
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(true));
     }
 
     #[test]
