@@ -31,7 +31,8 @@ const FIRST_DELAY: Duration = Duration::from_millis(50);
 const RESTART_DELAY: Duration = Duration::from_millis(200);
 /// How long a restart may take.
 const RESTART: Duration = Duration::from_secs(30);
-/// How long one attempt to read may take before it is made again, perhaps of another replica.
+/// How long the first attempt to read may take before it is made again, perhaps of another replica; the next ones take
+/// twice as long each, so that a large answer on a slow line comes through in the end.
 const READ_ATTEMPT: Duration = Duration::from_secs(2);
 /// The pause before what found no responder is asked again: a leader is being elected, or JetStream still starts.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -93,7 +94,7 @@ impl Connection {
     /// The session there is now, if there is one.
     pub fn current(&self) -> Option<Arc<Session>> {
         match &*self.link.borrow() {
-            Link::Up(session) if !session.is_lost() => Some(Arc::clone(session)),
+            Link::Up(session) if session.is_usable() => Some(Arc::clone(session)),
             _ => None,
         }
     }
@@ -132,7 +133,7 @@ impl Connection {
             let now = link.borrow_and_update().clone();
             let trouble = match now {
                 Link::Closed => return Err(Error::closed("store")),
-                Link::Up(session) if !session.is_lost() => return Ok(session),
+                Link::Up(session) if session.is_usable() => return Ok(session),
                 Link::Up(_) => None,
                 Link::Down(Some(error)) if matches!(error.status(), Status::AUTH | Status::CONFIG) => {
                     return Err(error);
@@ -153,10 +154,12 @@ impl Connection {
     ///
     /// As [`Connection::session`]; `UNAVAILABLE` when no answer came, `AUTH` when the server denied the question.
     pub async fn read(self: &Arc<Self>, subject: &Subject, payload: &Bytes, end: Instant) -> Result<Answer> {
+        let mut limit = READ_ATTEMPT;
         loop {
-            if let Some(answer) = self.attempt(subject, payload, READ_ATTEMPT, end).await? {
+            if let Some(answer) = self.attempt(subject, payload, limit, end).await? {
                 return Ok(answer);
             }
+            limit = limit.saturating_mul(2);
             if Instant::now() >= end {
                 let text = "no answer came in time; the server is too slow, or the bucket has no leader";
                 return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
@@ -293,7 +296,7 @@ impl Connection {
                 let successor = tokio::select! {
                     () = lost.raised() => None,
                     // While the server waits for its clients to leave, what is in flight still gets its answers.
-                    successor = self.succeed(&leaving) => Some(successor),
+                    successor = self.succeed(&session, &leaving) => Some(successor),
                 };
                 session = match successor {
                     Some(successor) => Arc::new(successor),
@@ -321,10 +324,12 @@ impl Connection {
     }
 
     /// A session with another server, once this one says that it leaves.
-    async fn succeed(&self, leaving: &Signal) -> Session {
+    async fn succeed(&self, session: &Session, leaving: &Signal) -> Session {
         leaving.raised().await;
         log::write(Level::Info, TARGET, || "the server is about to leave; connecting to another one".to_owned());
         loop {
+            // What it told of its cluster since it began.
+            self.discover(session);
             // One that leaves takes no new connection.
             if let Ok(session) = self.try_servers().await {
                 return session;

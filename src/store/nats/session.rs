@@ -78,6 +78,11 @@ impl Session {
         self.socket.lost().is_raised()
     }
 
+    /// Whether it takes requests: it is there, and its server is not about to leave.
+    pub fn is_usable(&self) -> bool {
+        !self.is_lost() && !self.socket.leaving().is_raised()
+    }
+
     /// Sends a request and waits for its answer, at most until `end`.
     pub async fn ask(&self, subject: Subject, payload: Bytes, headers: Option<Headers>, end: Instant) -> Asked {
         let mut ticket = self.socket.request(subject, headers, payload);

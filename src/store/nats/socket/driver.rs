@@ -66,11 +66,22 @@ pub(super) async fn drive(stream: Stream, parser: Parser, shared: Arc<Shared>) {
         quiet: 0,
         complaint: None,
     };
+    // However the task ends: nobody else would tell the requests.
+    let _end = EndOnDrop(Arc::clone(&driver.shared));
     let reason = match driver.take_frames() {
         Ok(()) => poll_fn(|context| driver.poll(context)).await,
         Err(reason) => reason,
     };
     driver.shared.end(&reason);
+}
+
+struct EndOnDrop(Arc<Shared>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        // The first reason stays.
+        self.0.end("its task ended");
+    }
 }
 
 impl Driver {
@@ -101,6 +112,8 @@ impl Driver {
     /// Moves queued commands among the outgoing bytes; says why the connection was ended, if it was.
     fn take_commands(&mut self) -> Option<Reason> {
         let shared = Arc::clone(&self.shared);
+        // Its next silence may be its end: what is not sent yet is for its successor, and has no doubt about it.
+        let is_leaving = shared.leaving.is_raised();
         let mut state = shared.state.lock();
         if let Some(reason) = &state.ended {
             return Some(reason.to_string());
@@ -109,13 +122,19 @@ impl Driver {
         while self.outgoing.len() - self.written < BATCH
             && let Some(command) = state.queue.pop_front()
         {
-            if let Command::Request { token, .. } = &command
-                && !state.slots.send(*token)
-            {
-                continue;
+            if let Command::Request { token, .. } = &command {
+                if is_leaving {
+                    self.wakers.extend(state.slots.refuse(*token));
+                    continue;
+                }
+                if !state.slots.send(*token) {
+                    continue;
+                }
             }
             self.encode(command);
         }
+        drop(state);
+        self.wakers.drain(..).for_each(Waker::wake);
         None
     }
 

@@ -5,7 +5,8 @@
 //! not 64, and no request allocates. All answers come to one subscription, `_INBOX.<random>.*`.
 //!
 //! What a caller has to know when the connection ends is whether its request was sent. The driver notes that in the slot
-//! when it takes the request out of the queue; a request whose slot was given up before is not sent.
+//! when it takes the request out of the queue; a request whose slot was given up before is not sent, and none is once the
+//! server has said that it leaves: what was sent before gets its answer, and the rest goes to another server.
 
 mod driver;
 mod login;

@@ -113,6 +113,13 @@ impl Slots {
         true
     }
 
+    /// Tells a request that it will not be sent; whoever is given back has to be woken.
+    pub fn refuse(&mut self, token: Token) -> Option<Waker> {
+        let slot = self.find(token).filter(|slot| matches!(slot.state, State::Queued))?;
+        slot.state = State::Done(Outcome::Ended { sent: false });
+        slot.waker.take()
+    }
+
     /// Gives a request its answer; whoever is given back has to be woken.
     pub fn answer(&mut self, token: Token, message: Message) -> Option<Waker> {
         let slot = self.find(token).filter(|slot| matches!(slot.state, State::Sent(_)))?;
@@ -238,6 +245,18 @@ mod tests {
         assert!(!slots.send(token));
         slots.take("b".into());
         assert!(!slots.send(token));
+    }
+
+    #[test]
+    fn a_request_is_refused_before_it_is_sent_only() {
+        let mut slots = Slots::default();
+        let (first, second) = (slots.take("a".into()), slots.take("b".into()));
+        assert!(slots.send(first));
+        slots.refuse(first);
+        slots.refuse(second);
+        assert_eq!(poll(&mut slots, first), Poll::Pending);
+        assert!(!slots.send(second));
+        assert_eq!(poll(&mut slots, second), Poll::Ready(Outcome::Ended { sent: false }));
     }
 
     #[test]
