@@ -36,7 +36,8 @@ async fn dial(config: &NatsConfig, node: &Node) -> Result<Socket> {
     let addresses = stream::resolve(&node.host, node.port).await;
     let addresses =
         addresses.map_err(|error| unavailable("nodes", format!("{} cannot be resolved: {error}", node.host)))?;
-    let socket = stream::connect(&addresses).await.map_err(|error| unreachable_by(&address, &error))?;
+    let socket = stream::connect(addresses, config.connect_timeout).await;
+    let socket = socket.map_err(|error| unreachable_by(&address, &error))?;
     let mut greeter = Greeter { address: &address, stream: Box::new(socket), parser: Parser::default() };
     let info = greeter.first_info().await?;
     let encrypts = config.tls_required || node.tls || info.tls_required;
