@@ -136,6 +136,11 @@ impl Bucket {
         self.facts.lock().as_ref().map(|(_, facts)| Arc::clone(facts))
     }
 
+    /// Has it asked anew before the next use.
+    pub fn forget(&self) {
+        *self.facts.lock() = None;
+    }
+
     /// What is known of it, asked anew on each session; `None` when there is no such bucket.
     ///
     /// # Errors

@@ -81,6 +81,15 @@ pub(super) fn is_live(facts: &Facts, stored: &Stored) -> bool {
     stored.marks.mark == Mark::None && !clock::has_passed(deadline(facts, stored))
 }
 
+/// Whether nothing but the bucket's limit, as it was when the bucket was last looked at, says that a record has expired.
+/// Somebody may have raised the limit since: whoever decides by it asks anew first.
+pub(super) fn is_dead_by_bucket_only(facts: &Facts, stored: &Stored) -> bool {
+    if facts.max_age_ms == 0 || is_live(facts, stored) {
+        return false;
+    }
+    is_live(&Facts { max_age_ms: 0, ..facts.clone() }, stored)
+}
+
 /// When a message's record expires, as [`clock::now_ms`] counts, as far as its headers and the bucket tell.
 pub(super) fn deadline(facts: &Facts, stored: &Stored) -> u64 {
     let after = |lifespan_ms: u64| match lifespan_ms {
@@ -138,4 +147,30 @@ pub(super) fn bare(key: &[u8], revision: u64, deadline: u64) -> Result<Record> {
 
 fn build(key: &[u8], value: &[u8], revision: u64, deadline: u64, metadata: &Metadata) -> Result<Record> {
     Record::new(Parts { table: 0, key, value, revision, deadline, max_idle_ms: 0, metadata })
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+    use crate::store::nats::protocol::Marks;
+
+    #[test]
+    fn only_the_bucket_can_be_wrong_about_what_it_alone_says() {
+        let facts = Facts { max_age_ms: 1_000, allow_msg_ttl: true, ..Facts::default() };
+        let written = |ago_ms: u64, marks| Stored {
+            sequence: 1,
+            time_unix_ms: clock::unix_ms() - ago_ms,
+            marks,
+            body: Bytes::new(),
+        };
+        let removed = Marks { mark: Mark::Removed, ..Marks::default() };
+        let is_in_doubt = |ago_ms, marks| is_dead_by_bucket_only(&facts, &written(ago_ms, marks));
+        assert!(is_in_doubt(60_000, Marks::default()));
+        assert!(!is_in_doubt(0, Marks::default()));
+        assert!(!is_in_doubt(60_000, removed));
+        assert!(!is_in_doubt(60_000, Marks { ttl_ms: 2_000, ..Marks::default() }));
+        assert!(!is_in_doubt(60_000, Marks { expires_unix_ms: 1, ..Marks::default() }));
+        let unlimited = Facts { max_age_ms: 0, ..facts.clone() };
+        assert!(!is_dead_by_bucket_only(&unlimited, &written(60_000, Marks::default())));
+    }
 }

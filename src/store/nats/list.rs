@@ -12,7 +12,7 @@ use super::entry;
 use super::protocol::Mark;
 use super::store::Table;
 use super::write::SharedTable;
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
 use crate::store::event::Cursor;
 use crate::store::options::{ListOptions, Projection};
@@ -50,9 +50,22 @@ impl Table {
         records.truncate(most);
         if reads_singly {
             let keys = records.iter().map(|record| record.key().to_vec()).collect();
-            records = self.read_many(keys, end).await?.into_iter().flatten().collect();
+            records = self.read_page(keys, end).await?;
         }
         Ok(records)
+    }
+
+    /// The records that are there under keys, in their order, without those that cannot be read.
+    async fn read_page(self: &Arc<Self>, keys: Vec<Vec<u8>>, end: Instant) -> Result<Vec<Record>> {
+        let mut page = Vec::with_capacity(keys.len());
+        for found in self.read_each(&keys, end).await {
+            match found {
+                Ok(record) => page.extend(record),
+                Err(error) if error.status() == Status::CORRUPT => warn_of_omission(&error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(page)
     }
 
     /// The records under keys, in their order.
@@ -61,22 +74,26 @@ impl Table {
     ///
     /// `UNAVAILABLE`, `AUTH`, `CORRUPT`, and what [`Keys::nats_key`](super::key::Keys::nats_key) says of a key.
     pub(super) async fn read_many(self: &Arc<Self>, keys: Vec<Vec<u8>>, end: Instant) -> Result<Vec<Option<Record>>> {
+        self.read_each(&keys, end).await.into_iter().collect()
+    }
+
+    async fn read_each(&self, keys: &[Vec<u8>], end: Instant) -> Vec<Result<Option<Record>>> {
         let mut found = Vec::with_capacity(keys.len());
         for window in keys.chunks(WINDOW) {
             let reads = window.iter().map(|key| async {
                 let nats_key = self.keys.nats_key(key)?;
                 self.read(key, &nats_key, end).await
             });
-            for record in join_all(reads).await {
-                found.push(record?);
-            }
+            found.extend(join_all(reads).await);
         }
-        Ok(found)
+        found
     }
 
     /// All records that pass the filter's prefix and suffix, sorted; without bodies they have no value.
     async fn all(self: &Arc<Self>, options: &ListOptions, bodies: bool, end: Instant) -> Result<Vec<Record>> {
-        let Some(facts) = self.facts(end).await? else { return Ok(Vec::new()) };
+        // Asked now: what an old limit calls expired is not left out.
+        let connection = &self.engine.connection;
+        let Some(facts) = self.bucket.refresh(connection, end).await? else { return Ok(Vec::new()) };
         let mut records: BTreeMap<Vec<u8>, Record> = BTreeMap::new();
         let mut marks = Vec::new();
         let mut failure = Ok(());
@@ -103,9 +120,7 @@ impl Table {
                 Ok(Some(record)) => drop(records.insert(key, record)),
                 // A newer message of the key came while we read.
                 Ok(None) => drop(records.remove(&key)),
-                Err(error) if error.status() == crate::Status::CORRUPT => {
-                    log::write(Level::Warn, TARGET, || format!("left out of a list: {error}"));
-                }
+                Err(error) if error.status() == Status::CORRUPT => warn_of_omission(&error),
                 Err(error) => failure = Err(error),
             }
         };
@@ -133,7 +148,8 @@ impl Table {
             let subject = format!("$JS.API.STREAM.PURGE.{}", table.bucket.stream);
             for mark in old {
                 // The server purges below the sequence, so a record written since is out of its reach.
-                let request = serde_json::json!({ "filter": mark.subject, "seq": mark.sequence + 1 });
+                let Some(above) = mark.sequence.checked_add(1) else { continue };
+                let request = serde_json::json!({ "filter": mark.subject, "seq": above });
                 if !matches!(table.engine.connection.api(&subject, &request, end).await, Ok(Ok(_))) {
                     break;
                 }
@@ -151,6 +167,10 @@ impl Table {
         let options = ListOptions { projection: Projection::Keys, ..options.clone() };
         Ok(self.list(&options, end).await?.iter().map(|record| record.key().to_vec()).collect())
     }
+}
+
+fn warn_of_omission(error: &Error) {
+    log::write(Level::Warn, TARGET, || format!("left out of a list: {error}"));
 }
 
 /// Reads the records of keys that were listed when it was opened, page by page.
@@ -182,8 +202,7 @@ impl Cursor for NatsCursor {
                     table.engine.check_open()?;
                     return Ok(Vec::new());
                 }
-                let found = table.read_many(keys[from..to].to_vec(), end).await?;
-                let mut page: Vec<Record> = found.into_iter().flatten().collect();
+                let mut page = table.read_page(keys[from..to].to_vec(), end).await?;
                 if projection == Projection::Keys {
                     let bare =
                         page.iter().map(|record| entry::bare(record.key(), record.revision(), record.deadline()));

@@ -15,6 +15,7 @@ pub(super) const WRONG_LAST_SEQUENCE: u64 = 10_071;
 pub(super) const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10_164;
 pub(super) const STREAM_STORE_FAILED: u64 = 10_077;
 pub(super) const MESSAGE_EXCEEDS_MAXIMUM: u64 = 10_054;
+pub(super) const MESSAGE_TTL_DISABLED: u64 = 10_166;
 
 /// The header that makes a write depend on the last sequence of its key.
 pub(super) const EXPECTED_LAST: &str = "Nats-Expected-Last-Subject-Sequence";

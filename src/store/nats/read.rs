@@ -19,7 +19,8 @@ use super::wire::{Block, Subject};
 use crate::error::{Error, Result, Status};
 use crate::store::record::Record;
 
-/// How long a replica may take before the leader is asked how the bucket is.
+/// How long a replica may take at first before the leader is asked how the bucket is; twice as long after each silence,
+/// as a large value on a slow line takes its time.
 const DIRECT_ATTEMPT: Duration = Duration::from_millis(500);
 
 /// What a replica answered.
@@ -28,6 +29,8 @@ enum Direct {
     Nothing,
     /// Nobody answers: the bucket is gone, has no leader, or allows no direct gets any more.
     Nobody,
+    /// No answer came in time.
+    Silence,
 }
 
 impl Table {
@@ -38,7 +41,10 @@ impl Table {
     /// `UNAVAILABLE`, `AUTH`, `CORRUPT`.
     pub(super) async fn read(&self, key: &[u8], nats_key: &str, end: Instant) -> Result<Option<Record>> {
         let Some(facts) = self.facts(end).await? else { return Ok(None) };
-        let Some((facts, stored)) = self.stored(facts, nats_key, end).await? else { return Ok(None) };
+        let Some((mut facts, stored)) = self.stored(facts, nats_key, end).await? else { return Ok(None) };
+        if entry::is_dead_by_bucket_only(&facts, &stored) {
+            self.renew(&mut facts, end).await?;
+        }
         entry::record(self.keys.format(), &facts, key, &stored)
     }
 
@@ -50,16 +56,20 @@ impl Table {
         end: Instant,
     ) -> Result<Option<(Arc<Facts>, Stored)>> {
         let subject = self.keys.direct_get(nats_key);
+        let mut limit = DIRECT_ATTEMPT;
         loop {
             // With one replica it is the leader that answers.
             let asks_leader = self.config().read_your_writes && facts.replicas > 1;
             if asks_leader || !facts.allow_direct {
                 return Ok(self.leaders(nats_key, end).await?.map(|stored| (facts, stored)));
             }
-            match self.direct(&subject, end).await? {
+            match self.direct(&subject, limit, end).await? {
                 Direct::Found(stored) => return Ok(Some((facts, stored))),
                 Direct::Nothing => return Ok(None),
-                Direct::Nobody => {
+                missing @ (Direct::Nobody | Direct::Silence) => {
+                    if matches!(missing, Direct::Silence) {
+                        limit = limit.saturating_mul(2);
+                    }
                     let Some(now) = self.bucket.refresh(&self.engine.connection, end).await? else { return Ok(None) };
                     facts = now;
                     if facts.allow_direct && !pause(end).await {
@@ -71,10 +81,11 @@ impl Table {
         }
     }
 
-    async fn direct(&self, subject: &Subject, end: Instant) -> Result<Direct> {
-        let message = match self.engine.connection.attempt(subject, &Bytes::new(), DIRECT_ATTEMPT, end).await? {
+    async fn direct(&self, subject: &Subject, limit: Duration, end: Instant) -> Result<Direct> {
+        let message = match self.engine.connection.attempt(subject, &Bytes::new(), limit, end).await? {
             // Servers before 2.10 leave a question about a bucket that is gone without any answer.
-            None | Some(Answer::NoResponders) => return Ok(Direct::Nobody),
+            None => return Ok(Direct::Silence),
+            Some(Answer::NoResponders) => return Ok(Direct::Nobody),
             Some(Answer::Message(message)) => message,
         };
         match message.status() {

@@ -59,6 +59,18 @@ impl Table {
         self.bucket.facts(&self.engine.connection, end).await
     }
 
+    /// Asks the bucket anew; what was known stays where it is gone.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE`, `AUTH`, `CLOSED`.
+    pub async fn renew(&self, facts: &mut Arc<Facts>, end: Instant) -> Result<()> {
+        if let Some(now) = self.bucket.refresh(&self.engine.connection, end).await? {
+            *facts = now;
+        }
+        Ok(())
+    }
+
     async fn put_all(&self, writes: Vec<Result<Write>>, end: Instant) -> Vec<Result<Outcome>> {
         let mut names = HashSet::new();
         // Of two writes of one key the later has to win, so such a batch is written one after the other.
@@ -93,8 +105,8 @@ impl Table {
         let (mut entries, mut bytes) = (0, 0);
         for bucket in self.engine.buckets() {
             if let Some(facts) = bucket.refresh(&self.engine.connection, end).await? {
-                entries += facts.messages;
-                bytes += facts.bytes;
+                entries = u64::saturating_add(entries, facts.messages);
+                bytes = u64::saturating_add(bytes, facts.bytes);
             }
         }
         Ok(self.engine.counters.statistics(entries, bytes))

@@ -69,8 +69,8 @@ impl Table {
                 };
                 Outcome::Done { revision }
             }
-            Condition::IfAbsent => self.put_if_absent(&facts, write, end).await?,
-            Condition::IfRevision(revision) => self.put_if_revision(&facts, write, revision, end).await?,
+            Condition::IfAbsent => self.put_if_absent(facts, write, end).await?,
+            Condition::IfRevision(revision) => self.put_if_revision(facts, write, revision, end).await?,
         };
         if matches!(outcome, Outcome::Done { .. }) {
             self.engine.counters.wrote(1);
@@ -78,14 +78,14 @@ impl Table {
         Ok(outcome)
     }
 
-    async fn put_if_absent(&self, facts: &Facts, write: &Write, end: Instant) -> Result<Outcome> {
+    async fn put_if_absent(&self, mut facts: Arc<Facts>, write: &Write, end: Instant) -> Result<Outcome> {
         let mut expected = 0;
         for _ in 0..MOST_ROUNDS {
-            match self.publish(facts, write, Some(expected), end).await? {
+            match self.publish(&facts, write, Some(expected), end).await? {
                 Published::Done(revision) => return Ok(Outcome::Done { revision }),
                 Published::WrongSequence => match self.leaders(&write.nats_key, end).await? {
                     None => expected = 0,
-                    Some(stored) if self.is_live(facts, &stored)? => {
+                    Some(stored) if self.is_live(&mut facts, &stored, end).await? => {
                         return Ok(Outcome::Conflict { revision: stored.sequence });
                     }
                     Some(stored) => expected = stored.sequence,
@@ -95,17 +95,23 @@ impl Table {
         Err(contended())
     }
 
-    async fn put_if_revision(&self, facts: &Facts, write: &Write, revision: u64, end: Instant) -> Result<Outcome> {
+    async fn put_if_revision(
+        &self,
+        mut facts: Arc<Facts>,
+        write: &Write,
+        revision: u64,
+        end: Instant,
+    ) -> Result<Outcome> {
         for _ in 0..MOST_ROUNDS {
             match self.leaders(&write.nats_key, end).await? {
-                Some(stored) if self.is_live(facts, &stored)? => {
+                Some(stored) if self.is_live(&mut facts, &stored, end).await? => {
                     if stored.sequence != revision {
                         return Ok(Outcome::Conflict { revision: stored.sequence });
                     }
                 }
                 _ => return Ok(Outcome::NotFound),
             }
-            if let Published::Done(revision) = self.publish(facts, write, Some(revision), end).await? {
+            if let Published::Done(revision) = self.publish(&facts, write, Some(revision), end).await? {
                 return Ok(Outcome::Done { revision });
             }
         }
@@ -118,10 +124,10 @@ impl Table {
     ///
     /// `UNAVAILABLE`, `AMBIGUOUS`, `AUTH`.
     pub(super) async fn take_out(&self, nats_key: &str, revision: Option<u64>, end: Instant) -> Result<Outcome> {
-        let Some(facts) = self.facts(end).await? else { return Ok(Outcome::NotFound) };
+        let Some(mut facts) = self.facts(end).await? else { return Ok(Outcome::NotFound) };
         for _ in 0..MOST_ROUNDS {
             let present = match self.leaders(nats_key, end).await? {
-                Some(stored) if self.is_live(&facts, &stored)? => stored.sequence,
+                Some(stored) if self.is_live(&mut facts, &stored, end).await? => stored.sequence,
                 _ => return Ok(Outcome::NotFound),
             };
             if revision.is_some_and(|revision| revision != present) {
@@ -149,8 +155,12 @@ impl Table {
         headers
     }
 
-    /// Whether a message is a record that has not expired; its body is looked at where only that can tell.
-    fn is_live(&self, facts: &Facts, stored: &Stored) -> Result<bool> {
+    /// Whether a message is a record that has not expired; its body is looked at where only that can tell, and the
+    /// bucket where its limit alone says no.
+    async fn is_live(&self, facts: &mut Arc<Facts>, stored: &Stored, end: Instant) -> Result<bool> {
+        if entry::is_dead_by_bucket_only(facts, stored) {
+            self.renew(facts, end).await?;
+        }
         if !entry::is_live(facts, stored) {
             return Ok(false);
         }
@@ -209,6 +219,10 @@ impl Table {
     }
 
     fn refused(&self, error: &ApiError) -> Error {
+        if error.number == protocol::MESSAGE_TTL_DISABLED {
+            // It was allowed when the bucket was looked at.
+            self.bucket.forget();
+        }
         let bucket = &self.bucket.name;
         let told = format!("{} (error {})", error.description, error.number);
         match error.number {
