@@ -123,8 +123,8 @@ impl Feed {
         if consumer.is_empty() {
             return Err(foreign());
         }
-        let pending =
-            number(&answer, "num_pending") + answer.get("delivered").map_or(0, |at| number(at, "consumer_seq"));
+        let delivered = answer.get("delivered").map_or(0, |at| number(at, "consumer_seq"));
+        let pending = number(&answer, "num_pending").saturating_add(delivered);
         let stream = bucket.stream.clone();
         Ok(Some(Feed { session, subscription, stream, consumer, last: 0, idle: 0, heard: Instant::now(), pending }))
     }
@@ -154,7 +154,7 @@ impl Feed {
 
     fn take(&mut self, message: Message) -> Step {
         let Some(delivery) = message.reply.as_deref().and_then(Delivery::parse) else { return Step::Broken };
-        if delivery.consumer_sequence != self.last + 1 {
+        if delivery.consumer_sequence != self.last.saturating_add(1) {
             return Step::Broken;
         }
         self.last = delivery.consumer_sequence;

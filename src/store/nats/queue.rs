@@ -64,7 +64,9 @@ impl Queue {
 
     /// Counts events that never came to us.
     pub fn lose(&self, count: u64) {
-        self.state.lock().lost += count;
+        let mut state = self.state.lock();
+        state.lost = state.lost.saturating_add(count);
+        drop(state);
         self.arrived.notify_waiters();
     }
 

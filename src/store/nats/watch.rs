@@ -37,6 +37,8 @@ use crate::{clock, clock::NEVER};
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// How often the leader of a replicated bucket is asked what an idle watch should have seen.
 const CHECK: Duration = Duration::from_secs(2);
+/// How many ends of records that were written over are kept whatever the number of keys.
+const SPARE_EXPIRIES: usize = 1024;
 /// The pause between two looks for a bucket that is gone.
 const MISSING_DELAY: Duration = Duration::from_millis(500);
 
@@ -60,8 +62,21 @@ pub(super) async fn begin(table: Arc<Table>, options: WatchOptions, end: Instant
             Err(error) => return Err(error),
         }
     };
-    let task = runtime::get()?.spawn(async move { watcher.run(feed).await });
+    let ending = CloseOnDrop(Arc::clone(&queue));
+    let task = runtime::get()?.spawn(async move {
+        let _ending = ending;
+        watcher.run(feed).await;
+    });
     Ok(Arc::new(NatsWatch { queue, task }))
+}
+
+/// However the task ends, its reader is told.
+struct CloseOnDrop(Arc<Queue>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// A watch as its reader has it.
@@ -171,7 +186,7 @@ impl Watcher {
                 self.learn(&key, stored.sequence, entry::deadline(&self.facts, &stored));
             }
         }
-        self.open(Start::From(self.last + 1), end).await
+        self.open(Start::From(self.last.saturating_add(1)), end).await
     }
 
     fn wanted(&self, start: Start, headers_only: bool) -> Wanted {
@@ -234,7 +249,7 @@ impl Watcher {
         self.checked = Instant::now();
         let was_awaited = self.awaited.take().is_some_and(|sequence| sequence > self.last);
         if !was_awaited {
-            self.awaited = self.table.next_after(self.last + 1, Instant::now() + CHECK).await;
+            self.awaited = self.table.next_after(self.last.saturating_add(1), Instant::now() + CHECK).await;
         }
         was_awaited
     }
@@ -265,15 +280,17 @@ impl Watcher {
         let attempt = || Instant::now() + ATTEMPT;
         let Some(facts) = table.bucket.refresh(&table.engine.connection, attempt()).await? else { return Ok(None) };
         let is_another = facts.created != self.facts.created || facts.last_sequence < self.last;
-        self.facts = facts;
         if !is_another {
-            let feed = self.open(Start::From(self.last + 1), attempt()).await?;
+            let feed = self.open(Start::From(self.last.saturating_add(1)), attempt()).await?;
+            self.facts = facts;
             if feed.as_ref().is_some_and(|feed| feed.pending == 0) && self.is_initial {
                 self.end_initial();
             }
             return Ok(feed);
         }
         let Some(feed) = self.open(Start::LastOfEach, attempt()).await? else { return Ok(None) };
+        // Not before: an attempt that fails must not forget that the bucket is another one.
+        self.facts = facts;
         log::write(Level::Warn, TARGET, || {
             format!("the bucket {} was made anew; a watch tells that it lost track", table.bucket.name)
         });
@@ -339,7 +356,20 @@ impl Watcher {
         if deadline != NEVER {
             self.expiries.push(Reverse((deadline, revision, key.into())));
         }
-        self.known.insert(self.hash(key), Known { revision, deadline })
+        let before = self.known.insert(self.hash(key), Known { revision, deadline });
+        self.forget_outdated();
+        before
+    }
+
+    /// Drops the ends of records that were written over, once they are more than half: there are as many as writes.
+    fn forget_outdated(&mut self) {
+        if self.expiries.len() <= 2 * self.known.len() + SPARE_EXPIRIES {
+            return;
+        }
+        let (known, hasher) = (&self.known, &self.hasher);
+        self.expiries.retain(|Reverse((_, revision, key))| {
+            known.get(&hasher.hash_one(key)).is_some_and(|known| known.revision == *revision)
+        });
     }
 
     fn hash(&self, key: &[u8]) -> u64 {
