@@ -191,8 +191,8 @@ impl Driver {
                 self.push(values);
                 return Ok(());
             }
-            // Under RESP2 what a subscription says looks like an answer.
-            Value::Array(values) if self.pushes.is_some() && is_message(&values) => {
+            // Under RESP2 what a subscription says looks like an answer, on a connection that nobody asks anything by.
+            Value::Array(values) if self.pushes.is_some() && is_message(&values) && !self.has_caller() => {
                 self.push(values);
                 return Ok(());
             }
@@ -212,6 +212,11 @@ impl Driver {
             let _ = answer.send(Ok(whole.values));
         }
         Ok(())
+    }
+
+    /// Whether a caller's request waits for its answer.
+    fn has_caller(&self) -> bool {
+        self.in_flight.iter().any(|request| request.answer.is_some())
     }
 
     fn push(&mut self, values: Vec<Value>) {

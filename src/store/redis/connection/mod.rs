@@ -130,10 +130,20 @@ impl Shared {
     }
 }
 
-/// A connection. Clones share it; it ends when it is told to, or when it fails.
+/// Ends a connection with its last handle. The driver has none, or one whose dialling was given up would live for ever.
+struct Held(Arc<Shared>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.end(&Reason::from("nobody holds the connection any more"));
+    }
+}
+
+/// A connection. Clones share it; it ends when it is told to, when it fails, or with the last of its handles.
 #[derive(Clone)]
 pub struct Connection {
     shared: Arc<Shared>,
+    _held: Arc<Held>,
 }
 
 /// A request on its way.
@@ -147,7 +157,8 @@ impl Connection {
     pub fn start(stream: stream::Stream, pushes: Option<mpsc::UnboundedSender<Vec<Value>>>) -> Connection {
         let shared = Arc::new(Shared::default());
         tokio::spawn(driver::drive(stream, Arc::clone(&shared), pushes));
-        Connection { shared }
+        let held = Arc::new(Held(Arc::clone(&shared)));
+        Connection { shared, _held: held }
     }
 
     /// Sends commands; their answers come by the ticket.
@@ -242,5 +253,64 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.withdraw();
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// A connection that listens, and the server's side of it.
+    async fn connected() -> (Connection, TcpStream, mpsc::UnboundedReceiver<Vec<Value>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let ours = TcpStream::connect(address).await.expect("it listens");
+        let (sender, pushes) = mpsc::unbounded_channel();
+        let connection = Connection::start(stream::Stream::Plain(ours), Some(sender));
+        (connection, listener.accept().await.expect("connected").0, pushes)
+    }
+
+    fn run<T: Send + 'static>(test: impl Future<Output = T> + Send + 'static) -> T {
+        let (sender, done) = std::sync::mpsc::channel();
+        let task = async move { sender.send(test.await).expect("it is waited for") };
+        drop(crate::runtime::get().expect("a runtime").spawn(task));
+        done.recv_timeout(2 * LONG).expect("it does not hang")
+    }
+
+    #[test]
+    fn a_connection_ends_with_the_last_of_its_handles() {
+        run(async {
+            let (connection, mut server, _pushes) = connected().await;
+            let other = connection.clone();
+            drop(connection);
+            assert!(!other.has_ended());
+            drop(other);
+            let mut rest = Vec::new();
+            let read = tokio::time::timeout(LONG, server.read_to_end(&mut rest)).await;
+            read.expect("it was hung up").expect("in order");
+        });
+    }
+
+    #[test]
+    fn what_looks_like_a_message_is_the_answer_while_one_is_waited_for() {
+        const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n";
+        run(async {
+            let (connection, mut server, mut pushes) = connected().await;
+            server.write_all(MESSAGE).await.expect("open");
+            assert_eq!(pushes.recv().await.map(|push| push.len()), Some(3));
+            let ticket = connection.send(Arc::new(Packed::of(&[b"MGET", b"x", b"y", b"z"])));
+            let mut begin = [0; 4];
+            server.read_exact(&mut begin).await.expect("it was asked");
+            server.write_all(MESSAGE).await.expect("open");
+            let answers = ticket.wait(Instant::now() + LONG).await.expect("answered");
+            assert_eq!(answers.first().and_then(Value::as_array).map(<[Value]>::len), Some(3));
+        });
     }
 }
