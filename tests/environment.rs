@@ -316,6 +316,55 @@ fn a_memory_or_noop_store_gets_no_setting_of_a_connection() {
 }
 
 #[test]
+fn what_a_store_itself_refuses_is_named_by_the_variable_too() {
+    let sentinel = [("OCIS_CACHE_STORE", "redis-sentinel"), ("OCIS_CACHE_STORE_NODES", "10.10.0.200:26379")];
+    let tls = |kind, nodes| {
+        [
+            ("OCIS_CACHE_STORE", kind),
+            ("OCIS_CACHE_STORE_NODES", nodes),
+            ("OCIS_CACHE_ENABLE_TLS", "true"),
+            ("GRAPH_CACHE_TLS_ROOT_CA_CERTIFICATE", "/no/such.pem"),
+        ]
+    };
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+    let cases: [Case<'_>; 4] = [
+        (&sentinel, "OCIS_CACHE_STORE_NODES", "names no master"),
+        (&tls("nats-js-kv", "a:4222"), "GRAPH_CACHE_TLS_ROOT_CA_CERTIFICATE", "/no/such.pem"),
+        (&tls("redis", "a:6379"), "GRAPH_CACHE_TLS_ROOT_CA_CERTIFICATE", "/no/such.pem"),
+        (&tls("redis-sentinel", "a:26379/m"), "GRAPH_CACHE_TLS_ROOT_CA_CERTIFICATE", "/no/such.pem"),
+    ];
+    for (variables, origin, words) in cases {
+        let config = Config::from_environment(Profile::Ocis, "GRAPH_CACHE", &environment(variables)).expect("sound");
+        let error = Larder::from_config(config).err().expect(origin);
+        assert_eq!((error.status(), error.origin()), (Status::CONFIG, origin), "{error}");
+        assert!(error.message().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn every_service_opens_on_each_type_with_all_that_variables_can_say() {
+    for kind in ["memory", "noop", "nats-js-kv", "redis", "redis-sentinel"] {
+        let nodes = if kind == "redis-sentinel" { "a:26379/m,b:26379/m" } else { "a:4222" };
+        for family in ["OCIS_CACHE", "OCIS_PERSISTENT_STORE"] {
+            let store = if family == "OCIS_CACHE" { "OCIS_CACHE_STORE" } else { family };
+            let variables = [
+                (store.to_owned(), kind),
+                (format!("{store}_NODES"), nodes),
+                (format!("{family}_AUTH_USERNAME"), "user"),
+                (format!("{family}_AUTH_PASSWORD"), "password"),
+                (format!("{family}_ENABLE_TLS"), "true"),
+                (format!("{family}_TLS_INSECURE"), "true"),
+                (format!("{family}_TTL"), "5m"),
+                ("OCIS_CACHE_DISABLE_PERSISTENCE".to_owned(), "true"),
+            ];
+            let sources = Sources::new(Profile::Ocis, variables.into_iter().collect(), None).expect("no file");
+            let larder = sources.all().and_then(Larder::from_config).unwrap_or_else(|error| panic!("{kind}: {error}"));
+            assert_eq!(larder.names().count(), ocis::SERVICES.len());
+        }
+    }
+}
+
+#[test]
 fn redis_needs_nodes_of_its_own() {
     for (kind, form) in
         [("redis-sentinel", "<sentinel-host>:<sentinel-port>/<redis-master>"), ("redis", "<host>:<port>")]

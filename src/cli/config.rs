@@ -216,7 +216,9 @@ fn service_text(dialect: &Dialect, service: &Service) -> String {
             continue;
         }
         let default = default.filter(|default| !default.is_empty()).unwrap_or("-");
-        text += &format!("  {:19}  {default:22}  {}\n", setting.key(), variables.join(", ")).replace("  \n", "\n");
+        let line = format!("  {:19}  {default:22}  {}", setting.key(), variables.join(", "));
+        text += line.trim_end();
+        text.push('\n');
     }
     text
 }

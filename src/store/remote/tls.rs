@@ -11,6 +11,7 @@ mod tests;
 mod verifier;
 mod watched;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -47,6 +48,8 @@ pub struct TlsConfig {
     pub server_name: Option<String>,
     /// What stands before the settings' names in errors, such as `stores.sessions.`.
     pub section: String,
+    /// The settings that errors call otherwise, such as those that variables say.
+    pub called: BTreeMap<&'static str, String>,
 }
 
 /// The names of the settings of one connection.
@@ -67,6 +70,10 @@ pub struct TlsNames {
 }
 
 impl TlsNames {
+    fn all(self) -> [&'static str; 6] {
+        [self.enabled, self.insecure, self.root_ca, self.certificate, self.key, self.server_name]
+    }
+
     /// The settings of a store's servers.
     pub const SERVER: TlsNames = TlsNames {
         enabled: "tls",
@@ -104,6 +111,7 @@ impl TlsConfig {
             key: path(settings, names.key)?,
             server_name: settings.text(names.server_name)?.filter(|name| !name.is_empty()),
             section: full_name.strip_suffix(names.enabled).unwrap_or_default().to_owned(),
+            called: names.all().into_iter().map(|name| (name, settings.name(name))).collect(),
         };
         config.server(names)?;
         config.check_pair(names)?;
@@ -189,7 +197,7 @@ impl TlsConfig {
     }
 
     fn setting(&self, name: &str) -> String {
-        format!("{}{name}", self.section)
+        self.called.get(name).cloned().unwrap_or_else(|| format!("{}{name}", self.section))
     }
 }
 
