@@ -1,5 +1,6 @@
 //! A server that dies, hangs or is not there.
 
+use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
 use larder::Status;
@@ -129,8 +130,16 @@ fn a_server_that_is_drained_leaves_no_write_in_doubt() {
     let writer = std::thread::spawn(move || {
         let mut written = 0;
         while stopped.try_recv().is_err() {
-            put(&writing, b"k", b"v");
-            written += 1;
+            let begun = std::time::Instant::now();
+            match wait(writing.put(b"k", b"v", &PutOptions::default())) {
+                Ok(_) => written += 1,
+                // It was sent before the server said that it leaves, and swallowed by a leader that stepped down: the
+                // server then waits half a second until it hangs up. Nothing may be sent to it after its word.
+                Err(error) => {
+                    assert_eq!(error.status(), Status::AMBIGUOUS, "{error}");
+                    assert!(begun.elapsed() >= Duration::from_millis(500), "{error}: {:?}", begun.elapsed());
+                }
+            }
         }
         written
     });
@@ -138,4 +147,66 @@ fn a_server_that_is_drained_leaves_no_write_in_doubt() {
     stop.send(()).expect("the writer listens");
     assert!(writer.join().expect("no write failed") > 0);
     assert_ne!(store.describe()["connected_to"], leaving);
+}
+
+/// A server that answers what it must, and shows what it is asked.
+struct Puppet {
+    address: String,
+    lines: std::sync::mpsc::Receiver<String>,
+    stream: std::sync::mpsc::Receiver<std::net::TcpStream>,
+}
+
+const PUPPET: &str =
+    r#""server_name":"puppet","version":"2.15.2","max_payload":1048576,"headers":true,"jetstream":true"#;
+
+impl Puppet {
+    /// Takes one connection and no other.
+    fn start() -> Puppet {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let ((told, lines), (connected, stream)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client");
+            drop(listener);
+            connected.send(client.try_clone().expect("a handle")).expect("a test");
+            write!(client, "INFO {{{PUPPET}}}\r\n").expect("sent");
+            for line in std::io::BufReader::new(client.try_clone().expect("a handle")).lines().map_while(Result::ok) {
+                if line == "PING" {
+                    write!(client, "PONG\r\n").expect("sent");
+                } else if told.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Puppet { address, lines, stream }
+    }
+
+    fn until(&self, verb: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_secs(60)).expect("a line");
+            if line.starts_with(verb) {
+                return line;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_that_leaves_is_sent_nothing_more_and_answers_what_it_was_asked() {
+    let puppet = Puppet::start();
+    let store = store(&puppet.address, &bucket(), json!({}));
+    let reading = std::sync::Arc::clone(&store);
+    let reader = std::thread::spawn(move || larder::wait(reading.get(b"k"), LONG));
+    let asked = puppet.until("PUB");
+    let mut stream = puppet.stream.recv().expect("connected");
+    // Whoever has answered the second has read the first.
+    write!(stream, "INFO {{{PUPPET},\"ldm\":true}}\r\nPING\r\n").expect("sent");
+    puppet.until("PONG");
+    let refused = larder::wait(store.put(b"k", b"v", &PutOptions::default()), Some(Duration::from_millis(200)));
+    assert_eq!(refused.expect_err("nobody takes it").status(), Status::UNAVAILABLE);
+    assert!(!puppet.lines.try_iter().any(|line| line.contains("PUB")), "it was sent");
+    let reply = asked.split(' ').nth(2).expect("a subject for the answer");
+    let answer = r#"{"error":{"code":404,"err_code":10059,"description":"stream not found"}}"#;
+    write!(stream, "MSG {reply} 1 {}\r\n{answer}\r\n", answer.len()).expect("sent");
+    assert!(reader.join().expect("no panic").expect("an answer").is_none());
 }

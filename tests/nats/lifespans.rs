@@ -55,3 +55,29 @@ fn the_server_removes_what_has_expired_where_it_can() {
     assert_eq!(get(&store, b"k"), None);
     assert_eq!(store.describe()["capabilities"]["lifespan"], "by the server and by readers");
 }
+
+#[test]
+fn a_buckets_limit_that_was_raised_since_hides_no_record() {
+    let (address, name) = (current(), bucket());
+    let foreign = Foreign::new(&address);
+    let (limit, seconds) = (Duration::from_secs(5), 1_000_000_000_u64);
+    let stream = |max_age: u64| {
+        json!({
+            "name": format!("KV_{name}"), "subjects": [format!("$KV.{name}.>")], "max_msgs_per_subject": 1,
+            "max_age": max_age, "discard": "new", "allow_direct": true, "duplicate_window": seconds,
+        })
+    };
+    let answer = foreign.api(&format!("STREAM.CREATE.KV_{name}"), stream(5 * seconds));
+    assert!(answer.get("error").is_none(), "{answer}");
+    let store = store(&address, &name, json!({"format": "raw"}));
+    // Both learn the limit; each is the first to use what it has learnt.
+    let other = crate::common::store(&address, &name, json!({"format": "raw"}));
+    let revision = put(&store, b"k", b"v");
+    assert!(get(&other, b"k").is_some());
+    let answer = foreign.api(&format!("STREAM.UPDATE.KV_{name}"), stream(0));
+    assert!(answer.get("error").is_none(), "{answer}");
+    std::thread::sleep(limit + Duration::from_millis(100));
+    let absent = PutOptions { condition: Condition::IfAbsent, ..PutOptions::default() };
+    assert_eq!(wait(store.put(b"k", b"w", &absent)), Ok(Outcome::Conflict { revision }));
+    assert_eq!(get(&other, b"k").as_deref(), Some(&b"v"[..]));
+}
