@@ -104,8 +104,9 @@ impl Shared {
             state.queue.clear();
             state.slots.end()
         };
-        wakers.into_iter().for_each(std::task::Waker::wake);
+        // First, so that who is told of the loss finds the connection gone.
         self.lost.raise();
+        wakers.into_iter().for_each(std::task::Waker::wake);
         self.arrived.wake();
     }
 
