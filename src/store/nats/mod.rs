@@ -25,7 +25,6 @@ mod entry;
 mod key;
 mod list;
 mod protocol;
-mod queue;
 mod read;
 mod session;
 mod socket;

@@ -23,13 +23,13 @@ use super::bucket::Facts;
 use super::consumer::{Delivered, Feed, Start, Step, Wanted, snapshot};
 use super::entry;
 use super::protocol::{Mark, Stored};
-use super::queue::Queue;
 use super::store::Table;
 use crate::error::{Result, Status};
 use crate::log::{self, Level};
 use crate::runtime;
 use crate::store::event::{Event, EventKind, Watch};
 use crate::store::options::{WatchOptions, WatchStart};
+use crate::store::remote::events::Queue;
 use crate::store::reply::Reply;
 use crate::{clock, clock::NEVER};
 

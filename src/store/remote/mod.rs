@@ -2,4 +2,6 @@
 
 pub mod backoff;
 pub mod counters;
+pub mod events;
+pub mod socket;
 pub mod tls;

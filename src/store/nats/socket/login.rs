@@ -15,6 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::store::nats::config::{Login, NatsConfig, Node};
 use crate::store::nats::wire::nkey::{SigningKey, credentials};
 use crate::store::nats::wire::{Frame, Info, Parser, command};
+use crate::store::remote::socket;
 use crate::store::remote::tls::{TlsConfig, TlsNames};
 
 /// Connects to `node` and logs in; inside the runtime.
@@ -33,10 +34,10 @@ pub async fn open(config: &NatsConfig, node: &Node) -> Result<Socket> {
 
 async fn dial(config: &NatsConfig, node: &Node) -> Result<Socket> {
     let address = node.address();
-    let addresses = stream::resolve(&node.host, node.port).await;
+    let addresses = socket::resolve(&node.host, node.port).await;
     let addresses =
         addresses.map_err(|error| unavailable("nodes", format!("{} cannot be resolved: {error}", node.host)))?;
-    let socket = stream::connect(addresses, config.connect_timeout).await;
+    let socket = socket::connect(addresses, config.connect_timeout).await;
     let socket = socket.map_err(|error| unreachable_by(&address, &error))?;
     let mut greeter = Greeter { address: &address, stream: Box::new(socket), parser: Parser::default() };
     let info = greeter.first_info().await?;

@@ -1,15 +1,14 @@
 //! The byte stream to a server: TCP, and TLS once the server has said that it is there.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
+
+use crate::store::remote::socket::bare;
 
 /// A stream of either kind.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -18,57 +17,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// A connected stream.
 pub type Stream = Box<dyn Duplex>;
-
-/// How long a connection may be idle before the kernel asks whether the other side is there.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
-/// The addresses of a host, one at least.
-///
-/// # Errors
-///
-/// What the name resolution says.
-pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let addresses: Vec<SocketAddr> = lookup_host((bare(host), port)).await?.collect();
-    if addresses.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "it has no address"));
-    }
-    Ok(addresses)
-}
-
-/// Connects to one of the addresses, in any order, so that one that is dead does not stand before the others for ever.
-/// Within `limit`, of which each of several has its share; what follows the connection has one too.
-///
-/// # Errors
-///
-/// What the kernel says of the last one, or that it is silent.
-pub async fn connect(mut addresses: Vec<SocketAddr>, limit: Duration) -> io::Result<TcpStream> {
-    fastrand::shuffle(&mut addresses);
-    let share = share(limit, addresses.len());
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "it has no address");
-    for address in addresses {
-        match tokio::time::timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(socket)) => return prepared(socket),
-            Ok(Err(error)) => failure = error,
-            Err(_) => failure = io::Error::new(io::ErrorKind::TimedOut, format!("{address} is silent")),
-        }
-    }
-    Err(failure)
-}
-
-fn share(limit: Duration, addresses: usize) -> Duration {
-    match u32::try_from(addresses) {
-        Ok(0 | 1) => limit,
-        Ok(several) => limit / several.saturating_add(1),
-        Err(_) => Duration::ZERO,
-    }
-}
-
-fn prepared(socket: TcpStream) -> io::Result<TcpStream> {
-    socket.set_nodelay(true)?;
-    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
-    socket2::SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
-    Ok(socket)
-}
 
 /// Encrypts a stream.
 ///
@@ -79,22 +27,4 @@ pub async fn encrypt(socket: Stream, host: &str, client: Arc<ClientConfig>) -> i
     let name = ServerName::try_from(bare(host).to_owned());
     let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     Ok(Box::new(TlsConnector::from(client).connect(name, socket).await?))
-}
-
-/// A number of IPv6 without the brackets that it has in an address.
-fn bare(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
-}
-
-#[cfg(all(test, not(larder_loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_addresses_fit_into_the_limit_with_time_to_spare() {
-        let limit = Duration::from_secs(6);
-        assert_eq!(share(limit, 1), limit);
-        assert_eq!(share(limit, 2), Duration::from_secs(2));
-        assert_eq!(share(limit, 5), Duration::from_secs(1));
-    }
 }

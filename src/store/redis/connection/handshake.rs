@@ -53,7 +53,7 @@ impl Dial {
         pushes: Option<mpsc::UnboundedSender<Vec<Value>>>,
     ) -> Result<Dialed> {
         let deadline = Instant::now() + self.limit;
-        let stream = match tokio::time::timeout_at(deadline, open(address, self.tls.as_ref())).await {
+        let stream = match tokio::time::timeout_at(deadline, open(address, self.tls.as_ref(), self.limit)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(self.unavailable(address, &format!("it cannot be connected: {error}"))),
             Err(_) => return Err(self.unavailable(address, &format!("no connection within {:?}", self.limit))),

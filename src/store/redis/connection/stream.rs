@@ -14,6 +14,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 
+use crate::store::remote::socket;
+
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
@@ -74,28 +76,18 @@ pub struct Tls {
     pub server_name: Option<String>,
 }
 
-/// How long a connection may be idle before the kernel asks whether the other side is there.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
-/// Connects; the caller limits the time.
+/// Connects, within `limit` until the handshake of TLS; the caller limits the whole.
 ///
 /// # Errors
 ///
 /// What the name resolution, the kernel or the TLS handshake says.
-pub async fn open(address: &Address, tls: Option<&Tls>) -> io::Result<Stream> {
-    let socket = TcpStream::connect((address.host.as_str(), address.port)).await?;
-    socket.set_nodelay(true)?;
-    keep_alive(&socket)?;
+pub async fn open(address: &Address, tls: Option<&Tls>, limit: Duration) -> io::Result<Stream> {
+    let socket = socket::connect(socket::resolve(&address.host, address.port).await?, limit).await?;
     let Some(tls) = tls else { return Ok(Stream::Plain(socket)) };
     let name = tls.server_name.as_ref().unwrap_or(&address.host).clone();
     let name = ServerName::try_from(name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let stream = TlsConnector::from(Arc::clone(&tls.client)).connect(name, socket).await?;
     Ok(Stream::Tls(Box::new(stream)))
-}
-
-fn keep_alive(socket: &TcpStream) -> io::Result<()> {
-    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
-    socket2::SockRef::from(socket).set_tcp_keepalive(&keepalive)
 }
 
 impl AsyncRead for Stream {

@@ -7,7 +7,6 @@
 //! missed silently.
 
 mod known;
-mod queue;
 mod session;
 
 use std::sync::Arc;
@@ -27,7 +26,7 @@ use crate::store::redis::records::layout::Layout;
 use crate::store::remote::backoff::Backoff;
 use crate::store::reply::Reply;
 
-use queue::Queue;
+use crate::store::remote::events::Queue;
 use session::Session;
 
 /// A session that lasted so long was no failure to begin one.

@@ -9,7 +9,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::known::Known;
-use super::queue::Queue;
 use crate::error::{Error, Result, Status};
 use crate::store::event::{Event, EventKind};
 use crate::store::options::{ListOptions, Projection, WatchOptions, WatchStart};
@@ -21,6 +20,7 @@ use crate::store::redis::master::refusal::{self, Refusal};
 use crate::store::redis::records::layout::Layout;
 use crate::store::redis::records::reading::{self, CHUNK};
 use crate::store::redis::wire::{Packed, Value};
+use crate::store::remote::events::Queue;
 
 /// How long one reading may take.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! The events that wait for a watch's reader.
+//! The events that wait for a watch's reader, for stores whose watches are tasks of their own.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ struct State {
 }
 
 /// A queue with an end: what does not fit is counted, and told of in its place.
-pub(super) struct Queue {
+pub struct Queue {
     state: Mutex<State>,
     capacity: usize,
     arrived: Notify,
@@ -44,6 +44,12 @@ impl Queue {
     /// Adds an event that must not be lost.
     pub fn push_always(&self, event: Event) {
         self.push_within(usize::MAX, event);
+    }
+
+    /// Adds an event that must not be lost, when there is room for it.
+    pub async fn push_patiently(&self, event: Event) {
+        self.room().await;
+        self.push_always(event);
     }
 
     fn push_within(&self, capacity: usize, event: Event) {
