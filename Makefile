@@ -22,8 +22,9 @@ export LARDER_LIBRARY := $(SHARED)
 export LARDER_TRACES
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-# Starts the servers that stores are tested against, and runs a command with them.
-WITH_SERVERS := cargo run --quiet --example servers -- run --
+# Starts the servers that stores are tested against, and runs a command with them. Not by `cargo run`, which has the loader
+# look for libraries in the target directory first, where a debug build of the library may lie.
+WITH_SERVERS := $(TARGET)/debug/examples/servers run --
 MAVEN := mvn --batch-mode --no-transfer-progress --quiet
 JAVA := bindings/java
 
@@ -58,6 +59,10 @@ tools: ## Build the servers that tests run against
 	@.ci/tools go servers
 	@$(MAKE) --no-print-directory --quiet $(TARGET)/tools/nats-server $(TARGET)/tools/nats-server-2.9
 
+.PHONY: servers
+servers: tools
+	@cargo build --quiet --example servers
+
 $(TARGET)/tools/nats-server: tests/tools/go.mod tests/tools/go.sum
 	@echo 'building $(notdir $@)'
 	@go -C tests/tools build -o $(abspath $@) github.com/nats-io/nats-server/v2
@@ -74,17 +79,17 @@ test-rust: tools ## The core: unit, contract, command and parser tests, and the 
 	RUSTFLAGS="--cfg larder_loom" CARGO_TARGET_DIR=$(TARGET)/loom cargo test --quiet --release --no-default-features --lib loom
 
 .PHONY: test-c
-test-c: tools ## The C boundary: under ctest, gcc's sanitizers and Valgrind
+test-c: servers ## The C boundary: under ctest, gcc's sanitizers and Valgrind
 	$(WITH_SERVERS) tests/c/run $(TARGET)
 
 .PHONY: test-go
-test-go: tools ## The Go package, with the race detector, and with a collection at every use of a handle
+test-go: servers ## The Go package, with the race detector, and with a collection at every use of a handle
 	cd bindings/go && go vet ./...
 	$(WITH_SERVERS) go -C bindings/go test -count=1 -parallel 16 -race ./...
 	go -C bindings/go test -count=1 -tags larder_debug_gc -run 'Close|Contract' .
 
 .PHONY: test-java
-test-java: tools ## The Java library
+test-java: servers ## The Java library
 	$(WITH_SERVERS) $(MAVEN) --file $(JAVA) -Dstyle.color=never test
 
 .PHONY: test-install

@@ -81,15 +81,23 @@ class ProcessTest {
     Files.createDirectories(inJar.getParent());
     Files.copy(library(), inJar);
     Path copies = directory.resolve("copies");
-    List<String> options = List.of("-Dlarder.directory=" + copies, "-Djava.library.path=", "-Dclasses=" + resources);
+    List<String> inJarOnly = List.of("-Djava.library.path=", "-Dclasses=" + resources);
+    List<String> options = with("-Dlarder.directory=" + copies, inJarOnly);
     Ended ended = run(options, Map.of(), "everything");
     assertEquals(0, ended.code, ended.output);
     try (Stream<Path> left = Files.list(copies)) {
       assertEquals(List.of(), left.toList());
     }
     Path file = Files.writeString(directory.resolve("file"), "");
-    Ended blocked = run(List.of("-Dlarder.directory=" + file, "-Dclasses=" + resources), Map.of(), "open");
+    Ended blocked = run(with("-Dlarder.directory=" + file, inJarOnly), Map.of(), "open");
+    assertEquals(1, blocked.code, blocked.output);
     assertTrue(blocked.output.contains("larder.directory"), blocked.output);
+  }
+
+  private static List<String> with(String option, List<String> options) {
+    List<String> all = new ArrayList<>(options);
+    all.add(option);
+    return all;
   }
 
   static Path library() {
