@@ -1,5 +1,6 @@
 //! Larder's stores on servers beside raw sockets and the Rust clients, in one run, on the same servers, taking turns:
 //! one blocking call at a time, and 64 callers; and how soon a watch tells of a write. Prints the ratios and the bars.
+//! `--only watch`, `--only nats` or `--only redis` measures one of them.
 //!
 //! The servers are those of the file that `LARDER_TEST_STORES` names: `cargo run --example servers -- run -- …` starts
 //! them and sets it.
@@ -43,13 +44,22 @@ pub struct Bar {
 }
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let arguments: Vec<String> = std::env::args().collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let only = arguments.iter().position(|argument| argument == "--only").and_then(|place| arguments.get(place + 1));
+    let is_chosen = |name: &str| only.is_none_or(|only| only == name);
     let turn = Duration::from_millis(if quick { 300 } else { 1_500 });
     let plan = Plan { rounds: if quick { 3 } else { 7 }, turn };
     let stores = stores();
-    watch::measure(plan, &stores);
-    nats::measure(plan, &stores["nats-js-kv"]["settings"]);
-    redis::measure(plan, &stores["redis"]["settings"]);
+    if is_chosen("watch") {
+        watch::measure(plan, &stores);
+    }
+    if is_chosen("nats") {
+        nats::measure(plan, &stores["nats-js-kv"]["settings"]);
+    }
+    if is_chosen("redis") {
+        redis::measure(plan, &stores["redis"]["settings"]);
+    }
 }
 
 fn stores() -> serde_json::Value {

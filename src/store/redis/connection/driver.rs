@@ -25,14 +25,26 @@ const QUIET_BEFORE_PING: u32 = 4;
 const QUIET_BEFORE_END: u32 = 9;
 /// How many bytes are gathered before they are written.
 const BATCH: usize = 256 << 10;
-/// How many bytes a read has room for.
-const READ: usize = 64 << 10;
+/// How many answers are given out before those who got them have their turn. What they ask for next is then with the
+/// server while the rest is given out: with all at once, client and server would wait for each other.
+const TURN: usize = 32;
 
 struct InFlight {
     left: u32,
     values: Vec<Value>,
     /// `None` for the driver's own question whether the server is there.
     answer: Option<oneshot::Sender<Answers>>,
+}
+
+/// What a driver does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// The same again: there may be more to do.
+    Again,
+    /// The same again, after the others that are runnable.
+    Yield,
+    /// Nothing, until it is woken.
+    Wait,
 }
 
 struct Driver {
@@ -82,8 +94,12 @@ impl Driver {
             }
             match self.exchange(context) {
                 Err(reason) => return Poll::Ready(reason),
-                Ok(true) => {}
-                Ok(false) => break,
+                Ok(Next::Again) => {}
+                Ok(Next::Wait) => break,
+                Ok(Next::Yield) => {
+                    context.waker().wake_by_ref();
+                    break;
+                }
             }
         }
         // After the reading, so that what has come counts.
@@ -91,8 +107,10 @@ impl Driver {
             if let Err(reason) = self.note_silence() {
                 return Poll::Ready(reason);
             }
-            if let Err(reason) = self.exchange(context) {
-                return Poll::Ready(reason);
+            match self.exchange(context) {
+                Err(reason) => return Poll::Ready(reason),
+                Ok(Next::Wait) => {}
+                Ok(Next::Again | Next::Yield) => context.waker().wake_by_ref(),
             }
         }
         Poll::Pending
@@ -123,11 +141,11 @@ impl Driver {
         None
     }
 
-    /// Writes and reads what can be; says whether there may be more to do at once.
-    fn exchange(&mut self, context: &mut Context<'_>) -> Result<bool, Reason> {
+    /// Writes and reads what can be; says what comes next.
+    fn exchange(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
         let wrote = self.write(context)?;
-        let read = self.read(context)?;
-        Ok(wrote || read)
+        let next = self.read(context)?;
+        Ok(if wrote && next == Next::Wait { Next::Again } else { next })
     }
 
     fn write(&mut self, context: &mut Context<'_>) -> Result<bool, Reason> {
@@ -160,24 +178,27 @@ impl Driver {
         Ok(wrote && !self.shared.queue.lock().waiting.is_empty())
     }
 
-    fn read(&mut self, context: &mut Context<'_>) -> Result<bool, Reason> {
-        let mut has_read = false;
+    fn read(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
+        let (mut left, mut has_read) = (TURN, false);
         loop {
-            let buffer = self.parser.buffer();
-            buffer.reserve(READ);
+            // First what was read before the others had their turn.
+            while let Some(value) = self.parser.next_value().map_err(|malformed| Reason::from(malformed.0))? {
+                self.give_out(value)?;
+                left -= 1;
+                if left == 0 {
+                    return Ok(Next::Yield);
+                }
+            }
             // Polled once and dropped: it keeps nothing between polls.
-            let polled = pin!(self.stream.read_buf(buffer)).poll(context);
+            let polled = pin!(self.stream.read_buf(self.parser.buffer())).poll(context);
             match polled {
-                Poll::Pending => return Ok(has_read && self.has_queued()),
+                Poll::Pending => return Ok(if has_read && self.has_queued() { Next::Again } else { Next::Wait }),
                 Poll::Ready(Err(error)) => return Err(failed(&error)),
                 Poll::Ready(Ok(0)) => return Err("the server hung up".into()),
                 Poll::Ready(Ok(_)) => {}
             }
             has_read = true;
             self.quiet = 0;
-            while let Some(value) = self.parser.next_value().map_err(|malformed| Reason::from(malformed.0))? {
-                self.give_out(value)?;
-            }
         }
     }
 

@@ -17,6 +17,13 @@ const MAX_DEPTH: usize = 32;
 /// The longest line: a status, an error, a number.
 const MAX_LINE: usize = 1 << 16;
 
+/// How many bytes a read has room for at least.
+const ROOM: usize = 8 << 10;
+/// How many bytes a new buffer has room for.
+const BUFFER: usize = 64 << 10;
+/// How much more room than an answer needs is made at once, as far as it is not there.
+const MOST_AHEAD: usize = 1 << 20;
+
 /// Why bytes are no answers of a Redis server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
@@ -30,8 +37,13 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// Where what is read goes, at its end.
+    /// Where what is read goes, at its end; with room for it.
     pub fn buffer(&mut self) -> &mut BytesMut {
+        let missing = self.needed.saturating_sub(self.buffer.len());
+        let room = missing.clamp(ROOM, MOST_AHEAD);
+        if self.buffer.capacity() - self.buffer.len() < room {
+            self.buffer.reserve(room.max(BUFFER));
+        }
         &mut self.buffer
     }
 
