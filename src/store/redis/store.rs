@@ -93,8 +93,8 @@ async fn put(client: &Arc<Client>, command: Command, durability: Durability) -> 
     let outcome = match command.otherwise {
         None => command.meaning.outcome(&client.write(command.packed, how).await?)?,
         Some(otherwise) => {
-            let packed = Arc::new(command.packed);
-            let answer = client.write(Arc::clone(&packed), how).await?;
+            let mut packed = command.packed;
+            let answer = client.write_kept(&mut packed, how).await?;
             if (command.has_written)(&answer) {
                 command.meaning.outcome(&answer)?
             } else {

@@ -3,5 +3,6 @@
 pub mod backoff;
 pub mod counters;
 pub mod events;
+pub mod slots;
 pub mod socket;
 pub mod tls;

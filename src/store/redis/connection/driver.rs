@@ -5,17 +5,18 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 
 use super::stream::Stream;
-use super::{Answers, Broken, Reason, Shared};
+use super::{Answers, Command, Reason, Shared};
 use crate::store::redis::wire::{Packed, Parser, Value};
+use crate::store::remote::slots::Token;
 
 /// How often the connection looks whether the server still speaks.
 const TICK: Duration = Duration::from_millis(250);
@@ -23,6 +24,8 @@ const TICK: Duration = Duration::from_millis(250);
 const QUIET_BEFORE_PING: u32 = 4;
 /// Ticks without a byte after which the connection is given up: 2.5 s at most, with the tick in which it fell silent.
 const QUIET_BEFORE_END: u32 = 9;
+/// How long the timer of deadlines sleeps while there is no request.
+const IDLE: Duration = Duration::from_secs(3600);
 /// How many bytes are gathered before they are written.
 const BATCH: usize = 256 << 10;
 /// How many answers are given out before those who got them have their turn. What they ask for next is then with the
@@ -31,9 +34,9 @@ const TURN: usize = 32;
 
 struct InFlight {
     left: u32,
-    values: Vec<Value>,
-    /// `None` for the driver's own question whether the server is there.
-    answer: Option<oneshot::Sender<Answers>>,
+    answers: Answers,
+    /// Who asked; `None` for what nobody waits for the answer of.
+    token: Option<Token>,
 }
 
 /// What a driver does next.
@@ -56,6 +59,10 @@ struct Driver {
     /// Bytes were given to the stream that it may still keep.
     unflushed: bool,
     in_flight: VecDeque<InFlight>,
+    /// Who has to be told of what came, once the lock is free.
+    wakers: Vec<Waker>,
+    /// Until the earliest deadline of a request, as far as that is known.
+    expiry: Pin<Box<Sleep>>,
     tick: Interval,
     quiet: u32,
 }
@@ -73,15 +80,23 @@ pub(super) async fn drive(stream: Stream, shared: Arc<Shared>, pushes: Option<mp
         outgoing: BytesMut::new(),
         unflushed: false,
         in_flight: VecDeque::new(),
+        wakers: Vec::new(),
+        expiry: Box::pin(tokio::time::sleep(IDLE)),
         tick,
         quiet: 0,
     };
+    // However the task ends: nobody else would tell the requests.
+    let _end = EndOnDrop(Arc::clone(&driver.shared));
     let reason = poll_fn(|context| driver.poll(context)).await;
     driver.shared.end(&reason);
-    for request in driver.in_flight.drain(..) {
-        if let Some(answer) = request.answer {
-            let _ = answer.send(Err(Broken { sent: true, reason: Arc::clone(&reason) }));
-        }
+}
+
+struct EndOnDrop(Arc<Shared>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        // The first reason stays.
+        self.0.end(&Reason::from("its task ended"));
     }
 }
 
@@ -89,7 +104,7 @@ impl Driver {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Reason> {
         self.shared.arrived.register(context.waker());
         loop {
-            if let Some(reason) = self.take_requests() {
+            if let Some(reason) = self.take_commands() {
                 return Poll::Ready(reason);
             }
             match self.exchange(context) {
@@ -103,6 +118,7 @@ impl Driver {
             }
         }
         // After the reading, so that what has come counts.
+        self.expire(context);
         while self.tick.poll_tick(context).is_ready() {
             if let Err(reason) = self.note_silence() {
                 return Poll::Ready(reason);
@@ -116,29 +132,45 @@ impl Driver {
         Poll::Pending
     }
 
-    /// Moves queued requests among the outgoing bytes; says why the connection was ended, if it was.
-    fn take_requests(&mut self) -> Option<Reason> {
-        let mut queue = self.shared.queue.lock();
-        if let Some(reason) = &queue.ended {
+    /// Moves queued commands among the outgoing bytes; says why the connection was ended, if it was.
+    fn take_commands(&mut self) -> Option<Reason> {
+        let mut state = self.shared.state.lock();
+        if let Some(reason) = &state.ended {
             return Some(Arc::clone(reason));
         }
-        queue.awake = false;
+        state.awake = false;
         while self.outgoing.len() < BATCH
-            && let Some(request) = queue.waiting.pop_front()
+            && let Some(command) = state.queue.pop_front()
         {
-            if !request.phase.send() {
-                continue;
-            }
-            self.outgoing.extend_from_slice(request.packed.bytes());
-            match request.packed.answers() {
-                0 => drop(request.answer.send(Ok(Vec::new()))),
-                left => {
-                    let values = Vec::with_capacity(left as usize);
-                    self.in_flight.push_back(InFlight { left, values, answer: Some(request.answer) });
-                }
+            let (packed, token) = match &command {
+                Command::Tell(packed) => (packed, None),
+                Command::Request(token) => match state.slots.send(*token) {
+                    Some(packed) => (packed, Some(*token)),
+                    None => continue,
+                },
+            };
+            self.outgoing.extend_from_slice(packed.bytes());
+            let left = packed.answers();
+            if left > 0 {
+                self.in_flight.push_back(InFlight { left, answers: Answers::new(), token });
             }
         }
         None
+    }
+
+    /// Tells the requests whose deadline has passed.
+    fn expire(&mut self, context: &mut Context<'_>) {
+        loop {
+            let Some(earliest) = self.shared.state.lock().slots.earliest() else { return };
+            if self.expiry.deadline() != earliest {
+                self.expiry.as_mut().reset(earliest);
+            }
+            if self.expiry.as_mut().poll(context).is_pending() {
+                return;
+            }
+            let wakers = self.shared.state.lock().slots.expire(Instant::now());
+            wakers.into_iter().for_each(Waker::wake);
+        }
     }
 
     /// Writes and reads what can be; says what comes next.
@@ -175,10 +207,16 @@ impl Driver {
             }
         }
         // There was no room for all that was queued.
-        Ok(wrote && !self.shared.queue.lock().waiting.is_empty())
+        Ok(wrote && !self.shared.state.lock().queue.is_empty())
     }
 
     fn read(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
+        let next = self.read_turn(context);
+        self.wakers.drain(..).for_each(Waker::wake);
+        next
+    }
+
+    fn read_turn(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
         let (mut left, mut has_read) = (TURN, false);
         loop {
             // First what was read before the others had their turn.
@@ -203,7 +241,7 @@ impl Driver {
     }
 
     fn has_queued(&self) -> bool {
-        !self.shared.queue.lock().waiting.is_empty()
+        !self.shared.state.lock().queue.is_empty()
     }
 
     fn give_out(&mut self, value: Value) -> Result<(), Reason> {
@@ -224,20 +262,21 @@ impl Driver {
             let text = value.as_error().map_or("an answer that nobody asked for", |text| text);
             return Err(Reason::from(text));
         };
-        first.values.push(value);
+        first.answers.push(value);
         first.left -= 1;
         if first.left == 0
             && let Some(whole) = self.in_flight.pop_front()
-            && let Some(answer) = whole.answer
+            && let Some(token) = whole.token
         {
-            let _ = answer.send(Ok(whole.values));
+            let waker = self.shared.state.lock().slots.answer(token, whole.answers);
+            self.wakers.extend(waker);
         }
         Ok(())
     }
 
     /// Whether a caller's request waits for its answer.
     fn has_caller(&self) -> bool {
-        self.in_flight.iter().any(|request| request.answer.is_some())
+        self.in_flight.iter().any(|request| request.token.is_some())
     }
 
     fn push(&mut self, values: Vec<Value>) {
@@ -254,7 +293,7 @@ impl Driver {
         if self.quiet == QUIET_BEFORE_PING && self.outgoing.is_empty() {
             let ping = Packed::of(&[b"PING"]);
             self.outgoing.extend_from_slice(ping.bytes());
-            self.in_flight.push_back(InFlight { left: 1, values: Vec::new(), answer: None });
+            self.in_flight.push_back(InFlight { left: 1, answers: Answers::new(), token: None });
         }
         Ok(())
     }

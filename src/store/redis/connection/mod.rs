@@ -1,32 +1,41 @@
 //! One connection to one server: requests of any number of callers, pipelined.
 //!
-//! A caller leaves its bytes in the queue and waits for its own answer; one task per connection ([`driver`]) writes all
-//! that is queued in one piece, and gives the answers out in the order of the requests. So that 64 callers cost one
-//! system call, not 64, and nobody's lost interest costs anybody else anything: a request whose caller has gone is not
-//! sent, and the answer to one that was sent is read and dropped.
+//! A caller leaves its bytes in a [slot](crate::store::remote::slots) and waits there for its answer; one task for each
+//! connection ([`driver`]) writes all that is queued in one piece, and gives the answers out in the order of the requests.
+//! So that 64 callers cost one system call, not 64, no request allocates more than its bytes, and nobody's lost interest
+//! costs anybody else anything: a request whose caller has gone is not sent, and the answer to one that was sent is read
+//! and dropped.
 //!
-//! What a caller has to know when the connection ends is whether its request was sent. That is decided once, by an
-//! exchange on the request's phase: the driver takes a request to send it, or its caller takes it back.
+//! What a caller has to know when the connection ends is whether its request was sent. Its slot knows: the driver notes
+//! there that it sends it.
 
 mod driver;
 pub mod handshake;
 mod stream;
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::task::AtomicWaker;
-use tokio::sync::{mpsc, oneshot};
+use smallvec::SmallVec;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::store::redis::wire::{Packed, Value};
+use crate::store::remote::slots::{Outcome, Slots, Token};
 use crate::sync::Mutex;
 
 pub use stream::{Address, Tls};
 
 /// Why a connection ended, for logs and errors.
 pub type Reason = Arc<str>;
+
+/// The answers to the commands of one request.
+pub type Answers = SmallVec<[Value; 1]>;
 
 /// A request that got no answer because its connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,56 +58,18 @@ pub enum Unanswered {
     },
 }
 
-/// What a request is answered with.
-pub type Answers = Result<Vec<Value>, Broken>;
-
-const QUEUED: u8 = 0;
-const SENT: u8 = 1;
-const WITHDRAWN: u8 = 2;
-
-/// Whether a request was sent, or taken back.
-#[derive(Debug, Default)]
-pub struct Phase(AtomicU8);
-
-impl Phase {
-    /// Takes the request to send it; false when its caller has gone.
-    pub fn send(&self) -> bool {
-        self.change_to(SENT)
-    }
-
-    fn change_to(&self, phase: u8) -> bool {
-        self.0.compare_exchange(QUEUED, phase, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-}
-
-/// A request as its sender has it.
-pub struct Request {
-    /// The commands.
-    pub packed: Arc<Packed>,
-    /// Whether it was sent.
-    pub phase: Arc<Phase>,
-    /// Where the answers go.
-    pub answer: oneshot::Sender<Answers>,
-}
-
-impl Request {
-    /// A request, and the ticket by which its caller gets the answers.
-    pub fn new(packed: Arc<Packed>) -> (Request, Ticket) {
-        let (sender, answer) = oneshot::channel();
-        let phase = Arc::new(Phase::default());
-        (Request { packed, phase: Arc::clone(&phase), answer: sender }, Ticket { phase, answer })
-    }
-
-    /// Tells the caller that there will be no answer.
-    pub fn end(self, sent: bool, reason: &Reason) {
-        // Whoever no longer waits has nothing to be told.
-        let _ = self.answer.send(Err(Broken { sent, reason: Arc::clone(reason) }));
-    }
+/// What the driver is asked to send.
+enum Command {
+    /// The request in this slot.
+    Request(Token),
+    /// What gets no answer.
+    Tell(Packed),
 }
 
 #[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Request>,
+struct State {
+    queue: VecDeque<Command>,
+    slots: Slots<Packed, Answers>,
     ended: Option<Reason>,
     /// The driver was woken and has not come by yet.
     awake: bool,
@@ -106,27 +77,36 @@ struct Queue {
 
 #[derive(Default)]
 struct Shared {
-    queue: Mutex<Queue>,
+    state: Mutex<State>,
     arrived: AtomicWaker,
     ended: tokio::sync::Notify,
-    /// Whether `ended` of the queue is set, for a look without the lock.
+    /// Whether `ended` of the state is set, for a look without the lock.
     has_ended: AtomicBool,
 }
 
 impl Shared {
-    /// Ends the connection: what was not sent is told so here; what was sent, by the driver.
+    /// Ends the connection and tells every request so.
     fn end(&self, reason: &Reason) {
-        let waiting = {
-            let mut queue = self.queue.lock();
-            queue.ended.get_or_insert_with(|| Arc::clone(reason));
+        let wakers = {
+            let mut state = self.state.lock();
+            state.ended.get_or_insert_with(|| Arc::clone(reason));
             self.has_ended.store(true, Ordering::Release);
-            std::mem::take(&mut queue.waiting)
+            state.queue.clear();
+            state.slots.end()
         };
-        for request in waiting {
-            request.end(false, reason);
-        }
+        wakers.into_iter().for_each(Waker::wake);
         self.ended.notify_waiters();
         self.arrived.wake();
+    }
+
+    /// Queues a command and wakes the driver for the first of several.
+    fn push(&self, mut state: crate::sync::MutexGuard<'_, State>, command: Command) {
+        state.queue.push_back(command);
+        let is_first = !std::mem::replace(&mut state.awake, true);
+        drop(state);
+        if is_first {
+            self.arrived.wake();
+        }
     }
 }
 
@@ -146,10 +126,11 @@ pub struct Connection {
     _held: Arc<Held>,
 }
 
-/// A request on its way.
-pub struct Ticket {
-    phase: Arc<Phase>,
-    answer: oneshot::Receiver<Answers>,
+/// A request on its way. Dropping it gives it up.
+struct Ticket<'a> {
+    shared: &'a Shared,
+    /// `None` when there is nothing to wait for any more.
+    token: Option<Token>,
 }
 
 impl Connection {
@@ -161,37 +142,55 @@ impl Connection {
         Connection { shared, _held: held }
     }
 
-    /// Sends commands; their answers come by the ticket.
-    pub fn send(&self, packed: Arc<Packed>) -> Ticket {
-        let (request, ticket) = Request::new(packed);
-        let mut queue = self.shared.queue.lock();
-        if let Some(reason) = queue.ended.clone() {
-            drop(queue);
-            request.end(false, &reason);
-            return ticket;
-        }
-        queue.waiting.push_back(request);
-        let is_first = !std::mem::replace(&mut queue.awake, true);
-        drop(queue);
-        if is_first {
-            self.shared.arrived.wake();
-        }
-        ticket
-    }
-
-    /// Sends commands whose answers nobody waits for.
+    /// Sends commands whose answers nobody waits for, or that have none.
     pub fn tell(&self, packed: Packed) {
-        let ticket = self.send(Arc::new(packed));
-        tokio::spawn(async move { drop(ticket.answer_only().await) });
+        let state = self.shared.state.lock();
+        if state.ended.is_none() {
+            self.shared.push(state, Command::Tell(packed));
+        }
     }
 
     /// The answers to commands, or why there are none by the deadline.
     ///
     /// # Errors
     ///
-    /// As [`Ticket::wait`].
-    pub async fn call(&self, packed: Packed, deadline: Instant) -> Result<Vec<Value>, Unanswered> {
-        self.send(Arc::new(packed)).wait(deadline).await
+    /// As [`Connection::ask`].
+    pub async fn call(&self, mut packed: Packed, deadline: Instant) -> Result<Answers, Unanswered> {
+        self.ask(&mut packed, deadline).await
+    }
+
+    /// As [`Connection::call`], with the commands kept, so that they can be sent to another server. At the deadline a
+    /// request that was not sent is taken back.
+    ///
+    /// # Errors
+    ///
+    /// That the connection ended, or the deadline passed, and whether the request had been sent.
+    pub async fn ask(&self, packed: &mut Packed, deadline: Instant) -> Result<Answers, Unanswered> {
+        let Some(ticket) = self.send(packed, deadline) else {
+            return Err(Unanswered::Broken(Broken { sent: false, reason: self.reason() }));
+        };
+        let (outcome, request) = ticket.await;
+        *packed = request;
+        match outcome {
+            Outcome::Answer(answers) => Ok(answers),
+            Outcome::Ended { sent } => Err(Unanswered::Broken(Broken { sent, reason: self.reason() })),
+            Outcome::Late { sent } => Err(Unanswered::Late { sent }),
+        }
+    }
+
+    /// `None` when the connection has ended; the commands stay then.
+    fn send(&self, packed: &mut Packed, deadline: Instant) -> Option<Ticket<'_>> {
+        let mut state = self.shared.state.lock();
+        if state.ended.is_some() {
+            return None;
+        }
+        let token = state.slots.take(std::mem::take(packed), deadline);
+        self.shared.push(state, Command::Request(token));
+        Some(Ticket { shared: &self.shared, token: Some(token) })
+    }
+
+    fn reason(&self) -> Reason {
+        self.ended().unwrap_or_else(|| "the connection ended".into())
     }
 
     /// Ends it. Requests that were sent are told that they were.
@@ -206,7 +205,7 @@ impl Connection {
 
     /// Why it ended; `None` while it has not.
     pub fn ended(&self) -> Option<Reason> {
-        self.shared.queue.lock().ended.clone()
+        self.shared.state.lock().ended.clone()
     }
 
     /// Returns when it has ended.
@@ -223,36 +222,26 @@ impl Connection {
     }
 }
 
-impl Ticket {
-    /// The answers. At the deadline a request that was not sent is taken back.
-    ///
-    /// # Errors
-    ///
-    /// That the connection ended, or the deadline passed, and whether the request had been sent.
-    pub async fn wait(mut self, deadline: Instant) -> Result<Vec<Value>, Unanswered> {
-        match tokio::time::timeout_at(deadline, &mut self.answer).await {
-            Ok(Ok(Ok(values))) => Ok(values),
-            Ok(Ok(Err(broken))) => Err(Unanswered::Broken(broken)),
-            // The driver was dropped with its runtime.
-            Ok(Err(_)) => Err(Unanswered::Broken(Broken { sent: !self.withdraw(), reason: "it was dropped".into() })),
-            Err(_) => Err(Unanswered::Late { sent: !self.withdraw() }),
+impl Future for Ticket<'_> {
+    type Output = (Outcome<Answers>, Packed);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(token) = self.token else {
+            return Poll::Ready((Outcome::Ended { sent: true }, Packed::default()));
+        };
+        let polled = self.shared.state.lock().slots.poll(token, context);
+        if polled.is_ready() {
+            self.token = None;
         }
-    }
-
-    /// The answers, however long they take.
-    async fn answer_only(mut self) -> Option<Answers> {
-        (&mut self.answer).await.ok()
-    }
-
-    /// Takes the request back; false when it was sent.
-    fn withdraw(&self) -> bool {
-        self.phase.change_to(WITHDRAWN)
+        polled
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        self.withdraw();
+        if let Some(token) = self.token.take() {
+            self.shared.state.lock().slots.release(token);
+        }
     }
 }
 
@@ -305,11 +294,13 @@ mod tests {
             let (connection, mut server, mut pushes) = connected().await;
             server.write_all(MESSAGE).await.expect("open");
             assert_eq!(pushes.recv().await.map(|push| push.len()), Some(3));
-            let ticket = connection.send(Arc::new(Packed::of(&[b"MGET", b"x", b"y", b"z"])));
+            let asked = tokio::spawn(async move {
+                connection.call(Packed::of(&[b"MGET", b"x", b"y", b"z"]), Instant::now() + LONG).await
+            });
             let mut begin = [0; 4];
             server.read_exact(&mut begin).await.expect("it was asked");
             server.write_all(MESSAGE).await.expect("open");
-            let answers = ticket.wait(Instant::now() + LONG).await.expect("answered");
+            let answers = asked.await.expect("no panic").expect("answered");
             assert_eq!(answers.first().and_then(Value::as_array).map(<[Value]>::len), Some(3));
         });
     }

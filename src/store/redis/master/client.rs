@@ -16,7 +16,7 @@ use crate::error::{Error, Result, Status};
 use crate::runtime::Signal;
 use crate::store::options::Durability;
 use crate::store::redis::config::{Place, RedisConfig};
-use crate::store::redis::connection::{Ticket, Unanswered};
+use crate::store::redis::connection::{Answers, Unanswered};
 use crate::store::redis::master::keeper;
 use crate::store::redis::master::lease::{LONG, Lane, Lease};
 use crate::store::redis::master::refusal::{self, Refusal};
@@ -150,7 +150,7 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::lease`]; `TIMEOUT` when a server was asked and did not answer in time; what a refusal means.
-    pub async fn read(self: &Arc<Self>, packed: Packed, lane: Lane) -> Result<Vec<Value>> {
+    pub async fn read(self: &Arc<Self>, packed: Packed, lane: Lane) -> Result<Answers> {
         self.read_until(packed, lane, self.deadline()).await
     }
 
@@ -159,13 +159,12 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::read`].
-    pub async fn read_until(self: &Arc<Self>, packed: Packed, lane: Lane, deadline: Instant) -> Result<Vec<Value>> {
-        let packed = Arc::new(packed);
+    pub async fn read_until(self: &Arc<Self>, mut packed: Packed, lane: Lane, deadline: Instant) -> Result<Answers> {
         loop {
             let lease = self.lease(deadline).await?;
-            match lease.connection(lane).send(Arc::clone(&packed)).wait(deadline).await {
-                Ok(values) => match refusal::find(&values) {
-                    None => return Ok(values),
+            match lease.connection(lane).ask(&mut packed, deadline).await {
+                Ok(answers) => match refusal::find(&answers) {
+                    None => return Ok(answers),
                     Some(refusal) => self.heed(refusal, &lease, deadline).await?,
                 },
                 Err(Unanswered::Broken(broken)) => lease.retire(&broken.reason),
@@ -179,20 +178,25 @@ impl Client {
     ///
     /// # Errors
     ///
+    /// As [`Client::write_kept`].
+    pub async fn write(self: &Arc<Self>, mut packed: Packed, how: Write) -> Result<Value> {
+        self.write_kept(&mut packed, how).await
+    }
+
+    /// As [`Client::write`], with the commands kept.
+    ///
+    /// # Errors
+    ///
     /// As [`Client::lease`]; `AMBIGUOUS` when it cannot be known whether it was executed, or whether as many replicas
     /// have it as it wants; what a refusal means.
-    pub async fn write(self: &Arc<Self>, packed: impl Into<Arc<Packed>>, how: Write) -> Result<Value> {
+    pub async fn write_kept(self: &Arc<Self>, packed: &mut Packed, how: Write) -> Result<Value> {
         let deadline = self.deadline();
-        let packed = packed.into();
         loop {
             let lease = self.lease(deadline).await?;
-            let ticket = match self.submit(&lease, &packed, how, deadline).await? {
-                Some(ticket) => ticket,
-                None => continue,
-            };
-            match ticket.wait(deadline).await {
-                Ok(mut values) => match refusal::find(&values) {
-                    None => return Ok(values.pop().unwrap_or(Value::Nil)),
+            let Some(outcome) = self.submit(&lease, packed, how, deadline).await? else { continue };
+            match outcome {
+                Ok(mut answers) => match refusal::find(&answers) {
+                    None => return Ok(answers.pop().unwrap_or(Value::Nil)),
                     Some(refusal) => self.heed(refusal, &lease, deadline).await?,
                 },
                 Err(Unanswered::Broken(broken)) if broken.sent => {
@@ -208,21 +212,24 @@ impl Client {
         }
     }
 
-    /// Sends a write; `None` when it has to be tried again.
+    /// Sends a write and waits for what comes of it; `None` when it has to be tried again.
     async fn submit(
         self: &Arc<Self>,
         lease: &Arc<Lease>,
-        packed: &Arc<Packed>,
+        packed: &mut Packed,
         how: Write,
         deadline: Instant,
-    ) -> Result<Option<Ticket>> {
+    ) -> Result<Option<std::result::Result<Answers, Unanswered>>> {
         if how.durability == Durability::None {
             let lane = if packed.bytes().len() > LONG { Lane::Long } else { Lane::Quick };
-            return Ok(Some(lease.connection(lane).send(Arc::clone(packed))));
+            return Ok(Some(lease.connection(lane).ask(packed, deadline).await));
         }
         let made = lease.committer(&self.config.server, self.monitor.as_ref());
         match tokio::time::timeout_at(deadline, made).await {
-            Ok(Ok(committer)) => Ok(Some(committer.send(Arc::clone(packed), how.durability, how.has_written))),
+            Ok(Ok(committer)) => {
+                let ticket = committer.send(packed.clone(), how.durability, how.has_written);
+                Ok(Some(ticket.wait(deadline).await))
+            }
             Ok(Err(error)) if error.status() == Status::UNAVAILABLE => {
                 // The others of this lease are served; whether the server is lost, their own connections tell.
                 pause(deadline, error.message()).await?;

@@ -44,8 +44,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::store::options::Durability;
-use crate::store::redis::connection::{Address, Connection, Reason, Request, Ticket, Unanswered};
+use crate::store::redis::connection::{Address, Answers, Connection, Reason, Unanswered};
 use crate::store::redis::master::lease::Lease;
+use crate::store::redis::master::request::{Request, Ticket};
 use crate::store::redis::sentinel::Monitor;
 use crate::store::redis::wire::{Packed, Value};
 
@@ -93,7 +94,7 @@ impl Committer {
 
     /// Sends one write. Its one answer comes when so many replicas have it, or when it was refused or wrote nothing, as
     /// `has_written` says of the answer.
-    pub fn send(&self, packed: Arc<Packed>, needed: Durability, has_written: fn(&Value) -> bool) -> Ticket {
+    pub fn send(&self, packed: Packed, needed: Durability, has_written: fn(&Value) -> bool) -> Ticket {
         let (request, ticket) = Request::new(packed);
         if let Err(refused) = self.jobs.send(Job { request, needed, has_written }) {
             let reason = self.connection.ended().unwrap_or_else(|| "the connection ended".into());
@@ -177,7 +178,7 @@ impl Task {
             if answer.as_error().is_none() && (job.has_written)(&answer) {
                 self.open.push(Open { job, answer });
             } else {
-                let _ = job.request.answer.send(Ok(vec![answer]));
+                let _ = job.request.answer.send(Ok(Answers::from_buf([answer])));
             }
         }
         self.judge(acknowledged, &role)
@@ -204,7 +205,7 @@ impl Task {
                 Durability::Default | Durability::None => true,
             };
             if is_safe {
-                let _ = open.job.request.answer.send(Ok(vec![open.answer]));
+                let _ = open.job.request.answer.send(Ok(Answers::from_buf([open.answer])));
             } else {
                 self.open.push(open);
             }

@@ -5,3 +5,4 @@ pub mod durable;
 pub mod keeper;
 pub mod lease;
 pub mod refusal;
+mod request;

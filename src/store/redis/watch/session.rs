@@ -13,7 +13,7 @@ use crate::error::{Error, Result, Status};
 use crate::store::event::{Event, EventKind};
 use crate::store::options::{ListOptions, Projection, WatchOptions, WatchStart};
 use crate::store::record::Record;
-use crate::store::redis::connection::{Connection, Unanswered};
+use crate::store::redis::connection::{Answers, Connection, Unanswered};
 use crate::store::redis::master::client::Client;
 use crate::store::redis::master::lease::Lane;
 use crate::store::redis::master::refusal::{self, Refusal};
@@ -211,7 +211,7 @@ impl Drop for EndOnDrop {
     }
 }
 
-async fn call(connection: &Connection, packed: Packed) -> Result<Vec<Value>> {
+async fn call(connection: &Connection, packed: Packed) -> Result<Answers> {
     let answers = match connection.call(packed, Instant::now() + PATIENCE).await {
         Ok(answers) => answers,
         Err(Unanswered::Broken(broken)) => return Err(lost(&broken.reason)),

@@ -1,0 +1,88 @@
+//! A durable write on its way: sent once, by whoever takes it first, and answered when replicas have it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::store::redis::connection::{Answers, Broken, Reason, Unanswered};
+use crate::store::redis::wire::Packed;
+
+const QUEUED: u8 = 0;
+const SENT: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+/// Whether a request was sent, or taken back.
+#[derive(Debug, Default)]
+pub struct Phase(AtomicU8);
+
+impl Phase {
+    /// Takes the request to send it; false when its caller has gone.
+    pub fn send(&self) -> bool {
+        self.change_to(SENT)
+    }
+
+    fn change_to(&self, phase: u8) -> bool {
+        self.0.compare_exchange(QUEUED, phase, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
+/// A request as its sender has it.
+pub struct Request {
+    /// The commands.
+    pub packed: Packed,
+    /// Whether it was sent.
+    pub phase: Arc<Phase>,
+    /// Where the answers go.
+    pub answer: oneshot::Sender<Result<Answers, Broken>>,
+}
+
+/// A request as its caller has it.
+pub struct Ticket {
+    phase: Arc<Phase>,
+    answer: oneshot::Receiver<Result<Answers, Broken>>,
+}
+
+impl Request {
+    /// A request, and the ticket by which its caller gets the answers.
+    pub fn new(packed: Packed) -> (Request, Ticket) {
+        let (sender, answer) = oneshot::channel();
+        let phase = Arc::new(Phase::default());
+        (Request { packed, phase: Arc::clone(&phase), answer: sender }, Ticket { phase, answer })
+    }
+
+    /// Tells the caller that there will be no answer.
+    pub fn end(self, sent: bool, reason: &Reason) {
+        // Whoever no longer waits has nothing to be told.
+        let _ = self.answer.send(Err(Broken { sent, reason: Arc::clone(reason) }));
+    }
+}
+
+impl Ticket {
+    /// The answers. At the deadline a request that was not sent is taken back.
+    ///
+    /// # Errors
+    ///
+    /// That the connection ended, or the deadline passed, and whether the request had been sent.
+    pub async fn wait(mut self, deadline: Instant) -> Result<Answers, Unanswered> {
+        match tokio::time::timeout_at(deadline, &mut self.answer).await {
+            Ok(Ok(Ok(answers))) => Ok(answers),
+            Ok(Ok(Err(broken))) => Err(Unanswered::Broken(broken)),
+            // Its sender was dropped with the runtime.
+            Ok(Err(_)) => Err(Unanswered::Broken(Broken { sent: !self.withdraw(), reason: "it was dropped".into() })),
+            Err(_) => Err(Unanswered::Late { sent: !self.withdraw() }),
+        }
+    }
+
+    /// Takes the request back; false when it was sent.
+    fn withdraw(&self) -> bool {
+        self.phase.change_to(WITHDRAWN)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.withdraw();
+    }
+}

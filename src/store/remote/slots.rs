@@ -1,0 +1,254 @@
+//! Who waits for which answer: the requests under way on one connection.
+//!
+//! Each has a slot of a table, which is used again and again, so that a request allocates nothing; its token is the
+//! slot's place and how often that was used. A slot is free as soon as its caller has gone, and an answer that comes later
+//! finds nobody. Deadlines are looked after for all at once: a timer for each request would cost more than its answer.
+//!
+//! Invariant: a request is sent once at most, and whether it was is known to the slot from then on, so that whoever gets
+//! no answer is told whether the server may have got the request.
+
+use std::task::{Context, Poll, Waker};
+
+use tokio::time::Instant;
+
+/// Names a request for as long as its connection is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    place: u32,
+    /// Never 0.
+    generation: u32,
+}
+
+/// What a request came to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome<A> {
+    /// It was answered.
+    Answer(A),
+    /// The connection ended first.
+    Ended {
+        /// Whether the request may have reached the server.
+        sent: bool,
+    },
+    /// Its deadline passed first.
+    Late {
+        /// Whether the request may have reached the server.
+        sent: bool,
+    },
+}
+
+enum State<A> {
+    Free,
+    Queued,
+    Sent,
+    Done(Outcome<A>),
+}
+
+struct Slot<R, A> {
+    generation: u32,
+    state: State<A>,
+    request: R,
+    deadline: Instant,
+    waker: Option<Waker>,
+}
+
+/// The requests `R` under way, and the answers `A` that were not taken yet.
+pub struct Slots<R, A> {
+    slots: Vec<Slot<R, A>>,
+    free: Vec<u32>,
+    /// No request under way has an earlier deadline.
+    earliest: Option<Instant>,
+}
+
+impl<R, A> Default for Slots<R, A> {
+    fn default() -> Slots<R, A> {
+        Slots { slots: Vec::new(), free: Vec::new(), earliest: None }
+    }
+}
+
+impl<R: Default, A> Slots<R, A> {
+    /// A slot for a request that will be sent.
+    pub fn take(&mut self, request: R, deadline: Instant) -> Token {
+        self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+        let Some(place) = self.free.pop() else {
+            let place = u32::try_from(self.slots.len()).expect("fewer requests than memory holds");
+            self.slots.push(Slot { generation: 1, state: State::Queued, request, deadline, waker: None });
+            return Token { place, generation: 1 };
+        };
+        let slot = &mut self.slots[place as usize];
+        (slot.state, slot.request, slot.deadline) = (State::Queued, request, deadline);
+        Token { place, generation: slot.generation }
+    }
+
+    /// Notes that a request is being sent, and shows it; `None` when nobody waits for it, so that it must not be.
+    pub fn send(&mut self, token: Token) -> Option<&R> {
+        let slot = self.find(token).filter(|slot| matches!(slot.state, State::Queued))?;
+        slot.state = State::Sent;
+        Some(&slot.request)
+    }
+
+    /// Gives a request that was sent its answer; whoever is given back has to be woken.
+    pub fn answer(&mut self, token: Token, answer: A) -> Option<Waker> {
+        let slot = self.find(token).filter(|slot| matches!(slot.state, State::Sent))?;
+        slot.state = State::Done(Outcome::Answer(answer));
+        slot.waker.take()
+    }
+
+    /// When there is something to [expire](Slots::expire).
+    pub fn earliest(&self) -> Option<Instant> {
+        self.earliest
+    }
+
+    /// Tells the requests whose deadline has passed; all that is given back has to be woken.
+    pub fn expire(&mut self, now: Instant) -> Vec<Waker> {
+        let mut earliest = None::<Instant>;
+        let wakers = self.finish(|slot, sent| {
+            if slot.deadline <= now {
+                return Some(Outcome::Late { sent });
+            }
+            earliest = Some(earliest.map_or(slot.deadline, |earliest| earliest.min(slot.deadline)));
+            None
+        });
+        self.earliest = earliest;
+        wakers
+    }
+
+    /// Tells all requests that the connection has ended; all that is given back has to be woken.
+    pub fn end(&mut self) -> Vec<Waker> {
+        self.finish(|_, sent| Some(Outcome::Ended { sent }))
+    }
+
+    /// Ends the requests under way for which `outcome` has one; it is told whether the request was sent.
+    fn finish(&mut self, mut outcome: impl FnMut(&Slot<R, A>, bool) -> Option<Outcome<A>>) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for slot in &mut self.slots {
+            let sent = match slot.state {
+                State::Queued => false,
+                State::Sent => true,
+                State::Free | State::Done(_) => continue,
+            };
+            if let Some(outcome) = outcome(slot, sent) {
+                slot.state = State::Done(outcome);
+                wakers.extend(slot.waker.take());
+            }
+        }
+        wakers
+    }
+
+    /// What a request came to, and the request; its slot is free then. A token is polled no more after that.
+    pub fn poll(&mut self, token: Token, context: &mut Context<'_>) -> Poll<(Outcome<A>, R)> {
+        let Some(slot) = self.find(token) else { return Poll::Ready((Outcome::Ended { sent: true }, R::default())) };
+        let outcome = match std::mem::replace(&mut slot.state, State::Free) {
+            State::Done(outcome) => outcome,
+            // Whoever comes a second time without an answer may come because of the deadline, before us.
+            State::Queued if slot.waker.is_some() && slot.deadline <= Instant::now() => Outcome::Late { sent: false },
+            State::Sent if slot.waker.is_some() && slot.deadline <= Instant::now() => Outcome::Late { sent: true },
+            state => {
+                slot.state = state;
+                match &mut slot.waker {
+                    Some(waker) => waker.clone_from(context.waker()),
+                    none => *none = Some(context.waker().clone()),
+                }
+                return Poll::Pending;
+            }
+        };
+        let request = std::mem::take(&mut slot.request);
+        self.release(token);
+        Poll::Ready((outcome, request))
+    }
+
+    /// Frees the slot of a request that nobody waits for any more.
+    pub fn release(&mut self, token: Token) {
+        let Some(slot) = self.find(token) else { return };
+        slot.generation = slot.generation.checked_add(1).unwrap_or(1);
+        (slot.state, slot.waker, slot.request) = (State::Free, None, R::default());
+        self.free.push(token.place);
+    }
+
+    fn find(&mut self, token: Token) -> Option<&mut Slot<R, A>> {
+        self.slots.get_mut(token.place as usize).filter(|slot| slot.generation == token.generation)
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    type Words = Slots<&'static str, &'static str>;
+
+    fn poll(slots: &mut Words, token: Token) -> Poll<(Outcome<&'static str>, &'static str)> {
+        slots.poll(token, &mut Context::from_waker(Waker::noop()))
+    }
+
+    fn later(seconds: u64) -> Instant {
+        Instant::now() + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn an_answer_reaches_its_own_request_and_no_later_one_in_the_same_slot() {
+        let mut slots = Words::default();
+        let (first, second) = (slots.take("a", later(9)), slots.take("b", later(9)));
+        for (token, shown) in [(first, Some(&"a")), (second, Some(&"b")), (first, None)] {
+            assert_eq!(slots.send(token), shown);
+        }
+        slots.answer(second, "2");
+        assert_eq!(poll(&mut slots, second), Poll::Ready((Outcome::Answer("2"), "b")));
+        assert_eq!(poll(&mut slots, first), Poll::Pending);
+        slots.release(first);
+        let third = slots.take("c", later(9));
+        assert_eq!(third.place, first.place);
+        assert_eq!(slots.send(third), Some(&"c"));
+        slots.answer(first, "late");
+        assert_eq!(poll(&mut slots, third), Poll::Pending);
+    }
+
+    #[test]
+    fn a_request_whose_caller_has_gone_is_not_sent() {
+        let mut slots = Words::default();
+        let token = slots.take("a", later(9));
+        slots.release(token);
+        assert_eq!(slots.send(token), None);
+        slots.take("b", later(9));
+        assert_eq!(slots.send(token), None);
+    }
+
+    #[test]
+    fn what_ends_without_an_answer_knows_whether_it_was_sent() {
+        let mut slots = Words::default();
+        let (queued, sent, answered) =
+            (slots.take("a", later(9)), slots.take("b", later(9)), slots.take("c", later(9)));
+        slots.send(sent);
+        slots.send(answered);
+        slots.answer(answered, "3");
+        slots.end();
+        assert_eq!(poll(&mut slots, queued), Poll::Ready((Outcome::Ended { sent: false }, "a")));
+        assert_eq!(poll(&mut slots, sent), Poll::Ready((Outcome::Ended { sent: true }, "b")));
+        assert_eq!(poll(&mut slots, answered), Poll::Ready((Outcome::Answer("3"), "c")));
+    }
+
+    #[test]
+    fn deadlines_pass_one_by_one_and_each_knows_whether_it_was_sent() {
+        let mut slots = Words::default();
+        let (soon, late) = (later(1), later(5));
+        let (first, second, third) = (slots.take("a", late), slots.take("b", soon), slots.take("c", soon));
+        slots.send(second);
+        assert_eq!(slots.earliest(), Some(soon));
+        slots.expire(soon);
+        assert_eq!(slots.earliest(), Some(late));
+        assert_eq!(slots.send(third), None, "nobody waits for it any more");
+        assert_eq!(poll(&mut slots, first), Poll::Pending);
+        assert_eq!(poll(&mut slots, second), Poll::Ready((Outcome::Late { sent: true }, "b")));
+        assert_eq!(poll(&mut slots, third), Poll::Ready((Outcome::Late { sent: false }, "c")));
+        slots.expire(late);
+        assert_eq!(slots.earliest(), None);
+    }
+
+    #[test]
+    fn who_comes_again_after_the_deadline_is_told_before_anybody_looked() {
+        let mut slots = Words::default();
+        let token = slots.take("a", Instant::now());
+        slots.send(token);
+        assert_eq!(poll(&mut slots, token), Poll::Pending);
+        assert_eq!(poll(&mut slots, token), Poll::Ready((Outcome::Late { sent: true }, "a")));
+    }
+}
