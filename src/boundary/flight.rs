@@ -4,7 +4,10 @@
 //! request is on its way. Polled by its submitter, a request stands in its connection's queue when `submit` returns, and
 //! the connection wakes the runtime once for all that come meanwhile.
 //!
-//! Invariant: a flight that was woken, or abandoned, is in `ready` or being polled, so that the task comes by.
+//! Invariant: a flight that was woken, or abandoned, is in `ready` or being polled, so that the task comes by. Nobody waits
+//! for who polls it: a submitter that is preempted in its first poll holds up no task of the runtime ([`Baton`]).
+
+mod baton;
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::task::AtomicWaker;
 
+use self::baton::Baton;
 use super::guard;
 use crate::error::Result;
 use crate::runtime::{self, Runtime};
@@ -37,10 +41,8 @@ pub struct Flights {
 /// One future on its way.
 pub struct Flight {
     flights: Arc<Flights>,
-    /// It is in `ready`.
-    scheduled: AtomicBool,
-    abandoned: AtomicBool,
-    /// `None` once it is over.
+    baton: Baton,
+    /// `None` once it is over. Its lock is free for who has the baton, the only one who takes it.
     work: Mutex<Option<Work>>,
 }
 
@@ -64,17 +66,14 @@ impl Flights {
 
     /// Begins a future, on this thread where that is outside of the runtime and of callbacks.
     pub fn begin(self: &Arc<Flights>, runtime: &Runtime, work: Work) -> Arc<Flight> {
-        let flight = Arc::new(Flight {
-            flights: Arc::clone(self),
-            scheduled: AtomicBool::new(false),
-            abandoned: AtomicBool::new(false),
-            work: Mutex::new(Some(work)),
-        });
-        if guard::may_block().is_ok() {
+        let may_poll = guard::may_block().is_ok();
+        let baton = if may_poll { Baton::polled() } else { Baton::free() };
+        let flight = Arc::new(Flight { flights: Arc::clone(self), baton, work: Mutex::new(Some(work)) });
+        if may_poll {
             runtime.enter(|| flight.poll());
         } else {
             // Whoever submits here may hold what the future needs.
-            flight.schedule();
+            flight.wake_by_ref();
         }
         flight
     }
@@ -95,6 +94,7 @@ impl Flights {
             !ready.is_empty()
         };
         for flight in turn.drain(..) {
+            flight.baton.take();
             flight.poll();
         }
         if has_more {
@@ -108,19 +108,17 @@ impl Flights {
 impl Flight {
     /// Drops the future, soon and in the runtime.
     pub fn abandon(self: &Arc<Flight>) {
-        self.abandoned.store(true, Ordering::Release);
-        self.schedule();
+        if self.baton.abandon() {
+            self.lay_ready();
+        }
     }
 
     /// Whether its future has ended.
     pub fn is_over(&self) -> bool {
-        self.work.lock().is_none()
+        self.baton.is_over()
     }
 
-    fn schedule(self: &Arc<Flight>) {
-        if self.scheduled.swap(true, Ordering::AcqRel) {
-            return;
-        }
+    fn lay_ready(self: &Arc<Flight>) {
         let mut ready = self.flights.ready.lock();
         ready.push(Arc::clone(self));
         let is_first = ready.len() == 1;
@@ -130,111 +128,42 @@ impl Flight {
         }
     }
 
+    /// For who has the baton.
     fn poll(self: &Arc<Flight>) {
-        // An exchange, so that what a wake that found it scheduled has told is seen.
-        self.scheduled.swap(false, Ordering::AcqRel);
-        let mut work = self.work.lock();
-        let Some(future) = work.as_mut() else { return };
-        if !self.abandoned.load(Ordering::Acquire) {
-            let waker = Waker::from(Arc::clone(self));
-            let mut context = Context::from_waker(&waker);
-            let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
-            if matches!(polled, Ok(Poll::Pending)) {
-                return;
+        if !self.baton.is_abandoned() && self.has_to_wait() {
+            // Polled again by the task, not here: a future that wakes itself would keep this thread.
+            if self.baton.put_down() {
+                self.lay_ready();
             }
+            return;
         }
-        let over = work.take();
-        drop(work);
+        let over = self.work.lock().take();
+        self.baton.end();
         // Its request is completed by the drop at the latest.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(over)));
+    }
+
+    fn has_to_wait(self: &Arc<Flight>) -> bool {
+        let mut work = self.work.lock();
+        let Some(future) = work.as_mut() else { return false };
+        let waker = Waker::from(Arc::clone(self));
+        let mut context = Context::from_waker(&waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
+        matches!(polled, Ok(Poll::Pending))
     }
 }
 
 impl Wake for Flight {
     fn wake(self: Arc<Flight>) {
-        self.schedule();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Flight>) {
-        self.schedule();
+        if self.baton.wake() {
+            self.lay_ready();
+        }
     }
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn work(future: impl Future<Output = ()> + Send + 'static) -> Work {
-        Box::pin(future)
-    }
-
-    #[test]
-    fn what_needs_no_wait_is_over_when_it_has_begun() {
-        let flights = Arc::new(Flights::default());
-        let runtime = flights.runtime().expect("a runtime");
-        assert!(flights.begin(runtime, work(async {})).is_over());
-        assert!(flights.begin(runtime, work(async { panic!("on purpose") })).is_over());
-    }
-
-    #[test]
-    fn what_begins_inside_the_runtime_is_polled_by_the_task_only() {
-        thread_local!(static BEGINS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
-        let flights = Arc::new(Flights::default());
-        let runtime = flights.runtime().expect("a runtime");
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let inside = Arc::clone(&flights);
-        runtime.block_on(async move {
-            BEGINS.set(true);
-            let says = async move { sender.send(BEGINS.get()).expect("the test waits") };
-            inside.begin(runtime, work(says));
-            BEGINS.set(false);
-        });
-        assert_eq!(runtime.block_on(receiver), Ok(false));
-    }
-
-    #[test]
-    fn an_abandoned_future_is_dropped_in_the_runtime() {
-        struct Says(std::sync::mpsc::Sender<bool>);
-        impl Drop for Says {
-            fn drop(&mut self) {
-                let _ = self.0.send(runtime::is_inside());
-            }
-        }
-        let flights = Arc::new(Flights::default());
-        let runtime = flights.runtime().expect("a runtime");
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let says = Says(sender);
-        let flight = flights.begin(
-            runtime,
-            work(async move {
-                let _says = says;
-                std::future::pending().await
-            }),
-        );
-        assert!(!flight.is_over());
-        flight.abandon();
-        assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(true));
-        assert!(flight.is_over());
-        flights.end();
-    }
-
-    #[test]
-    fn more_than_a_turn_of_flights_end() {
-        let flights = Arc::new(Flights::default());
-        let runtime = flights.runtime().expect("a runtime");
-        let (sender, receiver) = std::sync::mpsc::channel();
-        for _ in 0..3 * TURN {
-            let sender = sender.clone();
-            let twice = async move {
-                tokio::task::yield_now().await;
-                let _ = sender.send(());
-            };
-            flights.begin(runtime, work(twice));
-        }
-        drop(sender);
-        for _ in 0..3 * TURN {
-            receiver.recv_timeout(Duration::from_secs(20)).expect("each is polled again");
-        }
-    }
-}
+mod tests;
