@@ -5,7 +5,8 @@
 //! the connection wakes the runtime once for all that come meanwhile.
 //!
 //! Invariant: a flight that was woken, or abandoned, is in `ready` or being polled, so that the task comes by. Nobody waits
-//! for who polls it: a submitter that is preempted in its first poll holds up no task of the runtime ([`Baton`]).
+//! for who polls it: a submitter that is preempted in its first poll holds up no task of the runtime ([`Baton`]). After the
+//! end there is no `ready` any more, in which nobody would come by: what is woken then is polled by a task of its own.
 
 mod baton;
 
@@ -34,8 +35,15 @@ type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct Flights {
     begun: AtomicBool,
     ended: AtomicBool,
-    ready: Mutex<Vec<Arc<Flight>>>,
+    ready: Mutex<Ready>,
     arrived: AtomicWaker,
+}
+
+/// Where flights wait for the task.
+enum Ready {
+    Gathered(Vec<Arc<Flight>>),
+    /// The task is gone.
+    Ended(&'static Runtime),
 }
 
 /// One future on its way.
@@ -58,7 +66,8 @@ impl Flights {
             let flights = Arc::clone(self);
             let mut turn = Vec::new();
             // Each flight would spend of this task's budget.
-            let polling = tokio::task::unconstrained(poll_fn(move |context| flights.poll(context, &mut turn)));
+            let poll = poll_fn(move |context| flights.poll(runtime, context, &mut turn));
+            let polling = tokio::task::unconstrained(poll);
             runtime.spawn(polling);
         }
         Ok(runtime)
@@ -84,24 +93,44 @@ impl Flights {
         self.arrived.wake();
     }
 
-    fn poll(&self, context: &mut Context<'_>, turn: &mut Vec<Arc<Flight>>) -> Poll<()> {
+    fn poll(&self, runtime: &'static Runtime, context: &mut Context<'_>, turn: &mut Vec<Arc<Flight>>) -> Poll<()> {
         self.arrived.register(context.waker());
         let has_ended = self.ended.load(Ordering::Acquire);
-        let has_more = {
-            let mut ready = self.ready.lock();
-            let count = ready.len().min(TURN);
-            turn.extend(ready.drain(..count));
-            !ready.is_empty()
-        };
-        for flight in turn.drain(..) {
-            flight.baton.take();
-            flight.poll();
-        }
+        let has_more = self.ready.lock().move_to(turn);
+        turn.drain(..).for_each(|flight| flight.poll_when_woken());
         if has_more {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if has_ended { Poll::Ready(()) } else { Poll::Pending }
+        if !has_ended {
+            return Poll::Pending;
+        }
+        let last = std::mem::replace(&mut *self.ready.lock(), Ready::Ended(runtime));
+        last.into_gathered().iter().for_each(Flight::poll_when_woken);
+        Poll::Ready(())
+    }
+}
+
+impl Ready {
+    /// Moves at most a [`TURN`] of flights. Says whether there are more.
+    fn move_to(&mut self, turn: &mut Vec<Arc<Flight>>) -> bool {
+        let Ready::Gathered(flights) = self else { return false };
+        let count = flights.len().min(TURN);
+        turn.extend(flights.drain(..count));
+        !flights.is_empty()
+    }
+
+    fn into_gathered(self) -> Vec<Arc<Flight>> {
+        match self {
+            Ready::Gathered(flights) => flights,
+            Ready::Ended(_) => Vec::new(),
+        }
+    }
+}
+
+impl Default for Ready {
+    fn default() -> Ready {
+        Ready::Gathered(Vec::new())
     }
 }
 
@@ -120,12 +149,27 @@ impl Flight {
 
     fn lay_ready(self: &Arc<Flight>) {
         let mut ready = self.flights.ready.lock();
-        ready.push(Arc::clone(self));
-        let is_first = ready.len() == 1;
-        drop(ready);
-        if is_first {
-            self.flights.arrived.wake();
+        let flight = Arc::clone(self);
+        match &mut *ready {
+            Ready::Gathered(flights) => {
+                flights.push(flight);
+                let is_first = flights.len() == 1;
+                drop(ready);
+                if is_first {
+                    self.flights.arrived.wake();
+                }
+            }
+            Ready::Ended(runtime) => {
+                let runtime = *runtime;
+                drop(ready);
+                runtime.spawn(async move { flight.poll_when_woken() });
+            }
         }
+    }
+
+    fn poll_when_woken(self: &Arc<Flight>) {
+        self.baton.take();
+        self.poll();
     }
 
     /// For who has the baton.

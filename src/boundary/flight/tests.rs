@@ -112,3 +112,61 @@ fn a_submitter_that_is_preempted_in_its_first_poll_holds_up_no_leader() {
     submitter.join().expect("no panic");
     flights.end();
 }
+
+/// What a test looks at from outside of a future.
+struct Inside {
+    waker: Waker,
+    dropped: std::sync::mpsc::Receiver<()>,
+}
+
+/// Begins a future that is over at its second poll.
+fn begin_two_polls(flights: &Arc<Flights>, runtime: &'static Runtime) -> (Arc<Flight>, Inside) {
+    struct SaysDropped(std::sync::mpsc::Sender<()>);
+    impl Drop for SaysDropped {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let (told, wakers) = std::sync::mpsc::channel();
+    let (says, dropped) = std::sync::mpsc::channel();
+    let says = SaysDropped(says);
+    let mut is_first = true;
+    let future = poll_fn(move |context| {
+        let _says = &says;
+        let _ = told.send(context.waker().clone());
+        if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }
+    });
+    let flight = flights.begin(runtime, work(future));
+    (flight, Inside { waker: wakers.recv().expect("it was polled"), dropped })
+}
+
+fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(std::time::Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn what_is_woken_or_abandoned_after_the_end_is_dropped_and_nothing_stays() {
+    let flights = Arc::new(Flights::default());
+    let runtime = flights.runtime().expect("a runtime");
+    let (over, of_over) = begin_two_polls(&flights, runtime);
+    of_over.waker.wake_by_ref();
+    of_over.dropped.recv_timeout(Duration::from_secs(20)).expect("it is over");
+    let (woken, of_woken) = begin_two_polls(&flights, runtime);
+    let (abandoned, of_abandoned) = begin_two_polls(&flights, runtime);
+    flights.end();
+    // The test's own, and one of each flight.
+    eventually("the task ends", || Arc::strong_count(&flights) == 4);
+
+    of_over.waker.wake();
+    of_woken.waker.wake();
+    abandoned.abandon();
+    for inside in [&of_woken.dropped, &of_abandoned.dropped] {
+        inside.recv_timeout(Duration::from_secs(20)).expect("its future is dropped");
+    }
+    drop((over, woken, abandoned, of_abandoned.waker));
+    eventually("nothing holds the flights", || Arc::strong_count(&flights) == 1);
+}
