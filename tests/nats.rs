@@ -12,6 +12,10 @@ mod lifespans;
 mod logins;
 #[path = "nats/operations.rs"]
 mod operations;
+#[path = "nats/puppet.rs"]
+mod puppet;
+#[path = "nats/replicas.rs"]
+mod replicas;
 #[path = "servers/mod.rs"]
 mod servers;
 #[path = "nats/watches.rs"]

@@ -201,6 +201,26 @@ impl Bucket {
         }
     }
 
+    /// The sequence of the first message on these subjects at or after one, as the bucket's leader has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::api`].
+    pub async fn next_of(
+        &self,
+        connection: &Arc<Connection>,
+        subjects: &str,
+        sequence: u64,
+        end: Instant,
+    ) -> Result<Option<u64>> {
+        let request = json!({ "seq": sequence, "next_by_subj": subjects });
+        match connection.api(&format!("$JS.API.STREAM.MSG.GET.{}", self.stream), &request, end).await? {
+            Ok(answer) => answer.get("message").map(|message| Some(number(message, "seq"))).ok_or_else(foreign),
+            Err(error) if error.is_missing_message() || error.is_missing_stream() => Ok(None),
+            Err(error) => Err(refused(&self.name, "read", &error)),
+        }
+    }
+
     fn learn(&self, connection: &Connection, info: &Value, asked_on: u64) -> Result<Arc<Facts>> {
         let facts = Arc::new(Facts::of(info).ok_or_else(foreign)?);
         *self.facts.lock() = Some((asked_on, Arc::clone(&facts)));

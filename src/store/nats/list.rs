@@ -7,9 +7,10 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::TARGET;
-use super::consumer::{Delivered, Start, Wanted, snapshot};
+use super::consumer::{Delivered, Start, Wanted};
 use super::entry;
 use super::protocol::Mark;
+use super::snapshot::snapshot;
 use super::store::Table;
 use super::write::SharedTable;
 use crate::error::{Error, Result, Status};
@@ -125,7 +126,7 @@ impl Table {
             }
         };
         let wanted = Wanted { filter: self.keys.filter(), start: Start::LastOfEach, headers_only: !bodies };
-        snapshot(&self.engine.connection, &self.bucket, &wanted, end, each).await?;
+        snapshot(connection, &self.bucket, &facts, &wanted, end, each).await?;
         failure?;
         if facts.is_own && marks.len() > TOLERATED_MARKS {
             self.sweep(marks);

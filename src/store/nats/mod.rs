@@ -4,6 +4,7 @@
 //! store ── write, read, list, watch      what a call means: conditions, lifespans, events
 //!   │         │
 //!   │         ├─ key, entry              what a record looks like in a subject and a message
+//!   │         ├─ snapshot ── consumer    all that a bucket holds; messages in their order
 //!   │         └─ bucket                  what is known of the stream behind a database
 //!   └─ connection ── session             one connection for all of a backend's stores, made anew for ever
 //!                       └─ socket, wire  pipelining over one socket; the protocol
@@ -27,6 +28,7 @@ mod list;
 mod protocol;
 mod read;
 mod session;
+mod snapshot;
 mod socket;
 mod store;
 mod watch;

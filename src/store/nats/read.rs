@@ -99,14 +99,6 @@ impl Table {
         }
     }
 
-    /// The first message of this table at or after a sequence, from the bucket's leader; none where it does not say.
-    pub(super) async fn next_after(&self, sequence: u64, end: Instant) -> Option<u64> {
-        let request = json!({ "seq": sequence, "next_by_subj": self.keys.filter() });
-        let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.bucket.stream);
-        let answer = self.engine.connection.api(&subject, &request, end).await.ok()?.ok()?;
-        Some(Stored::of_leader(&answer)?.sequence)
-    }
-
     /// The message under a key, from the bucket's leader.
     ///
     /// # Errors

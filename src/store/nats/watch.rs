@@ -20,9 +20,10 @@ use tokio::time::Instant;
 
 use super::TARGET;
 use super::bucket::Facts;
-use super::consumer::{Delivered, Feed, Start, Step, Wanted, snapshot};
+use super::consumer::{Delivered, Feed, Start, Step, Wanted};
 use super::entry;
 use super::protocol::{Mark, Stored};
+use super::snapshot::{Goal, snapshot};
 use super::store::Table;
 use crate::error::{Result, Status};
 use crate::log::{self, Level};
@@ -129,6 +130,8 @@ struct Watcher {
     last: u64,
     /// Whether what is being told was there when the watch began.
     is_initial: bool,
+    /// How far the feed has to come to have told all that was there.
+    goal: Goal,
     /// When the leader was last asked what an idle feed should have seen.
     checked: Instant,
     /// The message that it then had.
@@ -138,11 +141,13 @@ struct Watcher {
 impl Watcher {
     fn new(table: Arc<Table>, options: WatchOptions, queue: Arc<Queue>) -> Watcher {
         let is_initial = options.start == WatchStart::Existing;
+        let facts = Arc::<Facts>::default();
         Watcher {
+            goal: Goal::new(&facts, table.keys.filter()),
             table,
             options,
             queue,
-            facts: Arc::default(),
+            facts,
             hasher: FixedState::default(),
             known: HashMap::new(),
             expiries: BinaryHeap::new(),
@@ -159,9 +164,10 @@ impl Watcher {
         let Some(facts) = table.bucket.refresh(&table.engine.connection, end).await? else { return Ok(None) };
         self.facts = facts;
         if self.is_initial {
+            self.goal = Goal::new(&self.facts, table.keys.filter());
             let feed = self.open(Start::LastOfEach, end).await?;
             if feed.as_ref().is_some_and(|feed| feed.pending == 0) {
-                self.end_initial();
+                self.end_initial_if_whole(end).await;
             }
             return Ok(feed);
         }
@@ -174,7 +180,7 @@ impl Watcher {
             Some(delivered) if delivered.stored.sequence <= last => seen.push(delivered),
             Some(_) => {}
         };
-        if !snapshot(&table.engine.connection, &table.bucket, &wanted, end, each).await? {
+        if !snapshot(&table.engine.connection, &table.bucket, &self.facts, &wanted, end, each).await? {
             return Ok(None);
         }
         self.known.clear();
@@ -216,13 +222,15 @@ impl Watcher {
                 Step::Message(delivered) => {
                     let is_last = delivered.pending == 0;
                     self.take(delivered).await;
-                    if self.is_initial && is_last {
-                        self.end_initial();
+                    if is_last {
+                        self.end_initial_if_whole(Instant::now() + ATTEMPT).await;
                     }
                 }
                 Step::Idle if self.is_initial => {
-                    if feed.is_drained(&self.table.engine.connection, Instant::now() + ATTEMPT).await {
-                        self.end_initial();
+                    self.goal.look_again();
+                    let end = Instant::now() + ATTEMPT;
+                    if feed.is_drained(&self.table.engine.connection, end).await {
+                        self.end_initial_if_whole(end).await;
                     }
                 }
                 Step::Idle => {}
@@ -249,7 +257,10 @@ impl Watcher {
         self.checked = Instant::now();
         let was_awaited = self.awaited.take().is_some_and(|sequence| sequence > self.last);
         if !was_awaited {
-            self.awaited = self.table.next_after(self.last.saturating_add(1), Instant::now() + CHECK).await;
+            let (table, next) = (&self.table, self.last.saturating_add(1));
+            let subjects = table.keys.filter();
+            let asked = table.bucket.next_of(&table.engine.connection, &subjects, next, Instant::now() + CHECK);
+            self.awaited = asked.await.ok().flatten();
         }
         was_awaited
     }
@@ -283,14 +294,15 @@ impl Watcher {
         if !is_another {
             let feed = self.open(Start::From(self.last.saturating_add(1)), attempt()).await?;
             self.facts = facts;
-            if feed.as_ref().is_some_and(|feed| feed.pending == 0) && self.is_initial {
-                self.end_initial();
+            if feed.as_ref().is_some_and(|feed| feed.pending == 0) {
+                self.end_initial_if_whole(attempt()).await;
             }
             return Ok(feed);
         }
         let Some(feed) = self.open(Start::LastOfEach, attempt()).await? else { return Ok(None) };
         // Not before: an attempt that fails must not forget that the bucket is another one.
         self.facts = facts;
+        self.goal = Goal::new(&self.facts, table.keys.filter());
         log::write(Level::Warn, TARGET, || {
             format!("the bucket {} was made anew; a watch tells that it lost track", table.bucket.name)
         });
@@ -308,7 +320,12 @@ impl Watcher {
 
     async fn take(&mut self, delivered: Delivered) {
         let Delivered { subject, stored, .. } = delivered;
-        self.last = self.last.max(stored.sequence);
+        // A replica that is behind begins with its own end.
+        if stored.sequence <= self.last {
+            return;
+        }
+        self.last = stored.sequence;
+        self.goal.note(stored.sequence);
         let Some(key) = self.key_of(&subject) else { return };
         if self.is_initial {
             // What is there is not dropped for want of room: the server waits for the reader.
@@ -376,7 +393,16 @@ impl Watcher {
         self.hasher.hash_one(key)
     }
 
-    fn end_initial(&mut self) {
+    /// Ends the telling of what was there, if the feed, which has nothing more, has come as far as the leader was.
+    async fn end_initial_if_whole(&mut self, end: Instant) {
+        if !self.is_initial {
+            return;
+        }
+        let table = Arc::clone(&self.table);
+        // An error is none of the reader's: the next idle feed asks again.
+        if !matches!(self.goal.is_reached(&table.engine.connection, &table.bucket, end).await, Ok(true)) {
+            return;
+        }
         self.is_initial = false;
         self.queue.push_always(Event { kind: EventKind::Current, record: None, lost: 0, initial: false });
     }

@@ -1,0 +1,120 @@
+//! Buckets on several servers, of which one has fallen behind: what was acknowledged is in every list all the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larder::store::event::EventKind::{Created, Current};
+use larder::store::options::{ListOptions, WatchOptions, WatchStart};
+use serde_json::{Value, json};
+
+use crate::common::*;
+use crate::puppet::{self, Asked, Line};
+use crate::servers::nats::{Nats, Options};
+
+/// What became of a consumer that lives on a replica which lacks the second of two records.
+#[derive(Clone, Copy, PartialEq)]
+enum Laggard {
+    /// It comes to the record when the leader is asked for it.
+    CatchesUp,
+    /// It never does; the next consumer lives elsewhere.
+    StaysBehind,
+    /// The leader has nothing more on these subjects.
+    LacksNothing,
+}
+
+/// A leader with `k1` and `k2` as the fifth and seventh message, and how many consumers were made.
+fn leader(laggard: Laggard) -> (String, Arc<AtomicU64>) {
+    let consumers = Arc::new(AtomicU64::new(0));
+    let made = Arc::clone(&consumers);
+    let mut inbox = String::new();
+    let script = move |line: &mut Line, asked: &Asked| match asked.subject.as_str() {
+        "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::replicated(7)),
+        "$JS.API.CONSUMER.CREATE.KV_b" => {
+            let number = made.fetch_add(1, Ordering::Relaxed);
+            line.answer(asked, &json!({ "name": "c", "num_pending": 1, "delivered": { "consumer_seq": 0 } }));
+            inbox = asked.body["config"]["deliver_subject"].as_str().expect("an inbox").to_owned();
+            let is_behind = laggard != Laggard::StaysBehind || number == 0;
+            line.push(&inbox, "$KV.b.k1", (5, 1), u64::from(!is_behind));
+            if !is_behind {
+                line.push(&inbox, "$KV.b.k2", (7, 2), 0);
+            }
+        }
+        "$JS.API.STREAM.MSG.GET.KV_b" if laggard == Laggard::LacksNothing => line.answer(asked, &puppet::missing()),
+        "$JS.API.STREAM.MSG.GET.KV_b" => {
+            assert_eq!(asked.body, json!({ "seq": 6, "next_by_subj": "$KV.b.>" }));
+            line.answer(asked, &json!({ "message": { "subject": "$KV.b.k2", "seq": 7 } }));
+            if laggard == Laggard::CatchesUp {
+                line.push(&inbox, "$KV.b.k2", (7, 2), 0);
+            }
+        }
+        _ => {}
+    };
+    (puppet::start(script), consumers)
+}
+
+#[test]
+fn a_list_waits_until_its_replica_has_caught_up_with_the_leader() {
+    let (address, _) = leader(Laggard::CatchesUp);
+    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+    assert_eq!(wait(store.size()), Ok(2));
+}
+
+#[test]
+fn a_list_begins_again_when_its_replica_stays_behind_the_leader() {
+    let (address, consumers) = leader(Laggard::StaysBehind);
+    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+    assert_eq!(wait(store.list(&ListOptions::default())).expect("a list").len(), 2);
+    assert_eq!(consumers.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_list_waits_for_no_message_that_is_of_other_subjects_or_gone() {
+    let (address, consumers) = leader(Laggard::LacksNothing);
+    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+    assert_eq!(wait(store.size()), Ok(1));
+    assert_eq!(consumers.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_watch_says_that_it_is_current_when_it_has_told_all_that_the_leader_had() {
+    for laggard in [Laggard::CatchesUp, Laggard::StaysBehind] {
+        let (address, _) = leader(laggard);
+        let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+        let existing = WatchOptions { start: WatchStart::Existing, ..WatchOptions::default() };
+        let watch = wait(store.watch(&existing)).expect("a watch");
+        let text = |kind, key: &str, value: &str| (kind, key.to_owned(), value.to_owned());
+        let expected = [text(Created, "k1", "v"), text(Created, "k2", "v"), text(Current, "", "")];
+        assert_eq!(told(&events_until(&watch, Current)), expected);
+    }
+}
+
+#[test]
+fn lists_of_a_cluster_hold_all_that_was_acknowledged_while_a_server_catches_up() {
+    let mut nats = Nats::cluster(&Options::default()).expect("three servers");
+    let name = bucket();
+    let more = |nodes: Value| json!({"nodes": nodes, "replicas": 3, "timeout": "30s", "format": "raw"});
+    let store = store("", &name, more(json!(nats.addresses())));
+    put(&store, b"first", b"");
+    let leader = nats.leader_of(&format!("KV_{name}")).expect("a leader");
+    let node = nats.addresses()[leader].clone();
+    let backend = backend("", more(json!([node])));
+    let table = larder::store::Backend::open(backend.as_ref(), &name, "t").expect("a store");
+    let value = vec![b'v'; 2000];
+    for round in 0..3 {
+        nats.node((leader + 1) % 3).process().pause();
+        for number in 0..1000 {
+            put(&table, format!("{round}-{number}").as_bytes(), &value);
+        }
+        nats.node((leader + 1) % 3).process().resume();
+        for _ in 0..10 {
+            assert_eq!(wait(table.size()), Ok((round + 1) * 1000));
+        }
+    }
+    // The last message is of another table than these are.
+    put(&store, b"second", b"");
+    assert_eq!(wait(table.size()), Ok(3000));
+    let empty = larder::store::Backend::open(backend.as_ref(), &name, "none").expect("a store");
+    assert_eq!(wait(empty.size()), Ok(0));
+    assert_eq!(wait(table.clear()), Ok(3000));
+    assert_eq!(wait(table.size()), Ok(0));
+}
