@@ -162,6 +162,58 @@ fn lists_are_filtered_sorted_and_of_one_table() {
     }
 }
 
+#[test]
+fn what_a_list_shows_is_read_and_removed_where_it_lies() {
+    let letters = (json!({"format": "raw"}), ["a:b", "gr\u{fc}n!", "plain"], ["a:b", "gr\u{fc}n!", "plain"]);
+    // The third is base32 of "coded", and the first another spelling of it, which a get does not read.
+    let legacy = (json!({"format": "go-micro"}), ["coded", "legacy", "MNXWIZLE"], ["coded", "legacy", ""]);
+    for address in servers() {
+        let foreign = Foreign::new(&address);
+        for (more, nats_keys, keys) in [letters.clone(), legacy.clone()] {
+            let name = bucket();
+            let store = store(&address, &name, more.clone());
+            put(&store, b"own", b"own");
+            for (number, nats_key) in nats_keys.iter().enumerate() {
+                let value = if more["format"] == "raw" {
+                    format!("{number}")
+                } else {
+                    format!(
+                        r#"{{"key":"any","data":"{}"}}"#,
+                        data_encoding::BASE64.encode(number.to_string().as_bytes())
+                    )
+                };
+                foreign.publish(&format!("$KV.{name}.{nats_key}"), &[], &value);
+            }
+            let mut expected: Vec<String> =
+                keys.iter().filter(|key| !key.is_empty()).map(|key| key.to_string()).collect();
+            expected.push("own".to_owned());
+            expected.sort();
+            let keys_of = |records: &[larder::store::record::Record]| -> Vec<String> {
+                records.iter().map(|record| String::from_utf8_lossy(record.key()).into_owned()).collect()
+            };
+            for projection in [Projection::Keys, Projection::Records] {
+                for limit in [0, 100] {
+                    let options = ListOptions { limit, projection, ..ListOptions::default() };
+                    let list = wait(store.list(&options)).expect("a list");
+                    assert_eq!(keys_of(&list), expected, "{more} {limit}");
+                    let cursor = wait(store.cursor(&options)).expect("a cursor");
+                    let mut pages = wait(cursor.next(2)).expect("a page");
+                    pages.extend(wait(cursor.next(9)).expect("a page"));
+                    assert_eq!(keys_of(&pages), expected, "{more} {limit}");
+                    let values: Vec<&[u8]> = pages.iter().chain(&list).map(|record| record.value()).collect();
+                    let coded = if more["format"] == "raw" { &b"0"[..] } else { b"2" };
+                    assert!(
+                        projection == Projection::Keys || values.iter().filter(|value| **value == coded).count() == 2
+                    );
+                }
+            }
+            assert_eq!(wait(store.size()), Ok(expected.len() as u64));
+            assert_eq!(wait(store.clear()), Ok(4));
+            assert_eq!(wait(store.size()), Ok(0));
+        }
+    }
+}
+
 fn drain(cursor: &dyn Cursor) -> Vec<String> {
     let mut keys = Vec::new();
     loop {

@@ -5,6 +5,9 @@
 //! | `go-micro` | base32 of `<table>_<key>` | the plugin's: without a table one sees all of them |
 //! | `raw` | `<table>.<key>`, or the key | without a table one sees all of them |
 //! | `larder` | `t<table>.k<key>`, escaped | exactly apart |
+//!
+//! Some versions of the plugin wrote `<table>_<key>` as it is. Such a record is listed under its key, and what was listed is
+//! read and removed where it lies; a get of the key looks for the encoded one only, as the plugin does.
 
 use super::wire::Subject;
 use crate::error::{Error, Result, Status};
@@ -16,6 +19,22 @@ const MAX_SUBJECT_LENGTH: usize = 4096 - 256;
 
 /// What a direct get puts before a record's subject, at most: its own name and the stream's prefix.
 const DIRECT_GET: &str = "$JS.API.DIRECT.GET.KV_";
+
+/// A record's key, and how the NATS key that it was found under spells it. Sorted by key, and the own spelling first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// The record's key.
+    pub key: Vec<u8>,
+    spelling: Spelling,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Spelling {
+    /// As the format encodes it.
+    Own,
+    /// As it is, in a format that encodes.
+    Plain,
+}
 
 /// The keys of one database and table.
 #[derive(Clone, Debug)]
@@ -85,14 +104,27 @@ impl Keys {
         }
     }
 
-    /// The record's key of a message's subject, if it is one of this table.
-    pub fn decode(&self, subject: &str) -> Option<Vec<u8>> {
+    /// Where a message's subject says that its record lies, if it is one of this table.
+    pub fn decode(&self, subject: &str) -> Option<Place> {
         let nats_key = subject.strip_prefix(&self.subjects)?;
-        match self.format {
-            Format::GoMicro => go_micro::decode_key(&self.table, nats_key),
-            Format::Larder => names::decode_nats_key(&self.table, nats_key),
-            Format::Raw if self.table.is_empty() => Some(nats_key.as_bytes().to_vec()),
-            Format::Raw => Some(nats_key.strip_prefix(&self.table)?.strip_prefix('.')?.as_bytes().to_vec()),
+        let key = match self.format {
+            Format::GoMicro => go_micro::decode_key(&self.table, nats_key)?,
+            Format::Larder => names::decode_nats_key(&self.table, nats_key)?,
+            Format::Raw if self.table.is_empty() => nats_key.as_bytes().to_vec(),
+            Format::Raw => nats_key.strip_prefix(&self.table)?.strip_prefix('.')?.as_bytes().to_vec(),
+        };
+        // Base32 is longer than what it encodes.
+        let prefix = if self.table.is_empty() { 0 } else { self.table.len() + 1 };
+        let is_plain = self.format == Format::GoMicro && nats_key.len() == prefix + key.len();
+        Some(Place { key, spelling: if is_plain { Spelling::Plain } else { Spelling::Own } })
+    }
+
+    /// The NATS key of a record where it was found, whatever letters it has.
+    pub fn nats_key_at(&self, place: &Place) -> String {
+        match place.spelling {
+            Spelling::Own => self.encode(&place.key),
+            Spelling::Plain if self.table.is_empty() => String::from_utf8_lossy(&place.key).into_owned(),
+            Spelling::Plain => format!("{}_{}", self.table, String::from_utf8_lossy(&place.key)),
         }
     }
 
@@ -159,8 +191,27 @@ mod tests {
             let keys = keys(format, table);
             let nats_key = keys.nats_key(key).expect("valid");
             assert_eq!(keys.subject(&nats_key).as_str(), subject);
-            assert_eq!(keys.decode(subject).as_deref(), Some(key));
+            let place = keys.decode(subject).expect("of this table");
+            assert_eq!((place.key.as_slice(), keys.nats_key_at(&place)), (key, nats_key));
             assert_eq!(keys.decode("$KV.other.x"), None);
+        }
+    }
+
+    #[test]
+    fn what_is_found_is_found_again_under_the_very_key_it_has() {
+        for (format, table, nats_key, key) in [
+            (Format::GoMicro, "", "legacy", "legacy"),
+            (Format::GoMicro, "", "MZXW6", "MZXW6"),
+            (Format::GoMicro, "", "ORSXG5A=", "test"),
+            (Format::GoMicro, "names", "names_Alex", "Alex"),
+            (Format::GoMicro, "names", "names_", ""),
+            (Format::Raw, "", "grün!", "grün!"),
+            (Format::Raw, "t", "t.a:b", "a:b"),
+        ] {
+            let keys = keys(format, table);
+            let place = keys.decode(&format!("$KV.b.{nats_key}")).expect("of this table");
+            assert_eq!(place.key, key.as_bytes());
+            assert_eq!(keys.nats_key_at(&place), nats_key);
         }
     }
 

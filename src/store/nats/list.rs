@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::TARGET;
 use super::consumer::{Delivered, Start, Wanted};
 use super::entry;
+use super::key::Place;
 use super::protocol::Mark;
 use super::snapshot::snapshot;
 use super::store::Table;
@@ -28,6 +29,15 @@ pub(super) const WINDOW: usize = 1024;
 /// How many marks of removals a list passes by without having the old ones removed.
 const TOLERATED_MARKS: usize = 64;
 
+/// A record that a list has found.
+#[derive(Clone)]
+pub(super) struct Listed {
+    /// Where it lies.
+    pub place: Place,
+    /// Its revision then.
+    pub revision: u64,
+}
+
 /// A mark that a list came by.
 struct Seen {
     subject: String,
@@ -43,27 +53,58 @@ impl Table {
     /// `UNAVAILABLE`, `AUTH`.
     pub(super) async fn list(self: &Arc<Self>, options: &ListOptions, end: Instant) -> Result<Vec<Record>> {
         let is_page = (1..=MOST_SINGLE_READS).contains(&options.limit);
-        let reads_singly = options.projection == Projection::Records && is_page;
-        let bodies = options.projection == Projection::Records && !reads_singly;
-        let mut records = self.all(options, bodies, end).await?;
-        let most = if options.limit == 0 { usize::MAX } else { options.limit };
-        records.drain(..options.offset.min(records.len()));
-        records.truncate(most);
-        if reads_singly {
-            let keys = records.iter().map(|record| record.key().to_vec()).collect();
-            records = self.read_page(keys, end).await?;
+        if options.projection == Projection::Records && is_page {
+            let listed = self.listed(options, end).await?;
+            return self.read_page(&listed, end).await;
         }
-        Ok(records)
+        let found = self.window(options, options.projection == Projection::Records, end).await?;
+        Ok(found.into_iter().map(|(_, record)| record).collect())
     }
 
-    /// The records that are there under keys, in their order, without those that cannot be read.
-    async fn read_page(self: &Arc<Self>, keys: Vec<Vec<u8>>, end: Instant) -> Result<Vec<Record>> {
-        let mut page = Vec::with_capacity(keys.len());
-        for found in self.read_each(&keys, end).await {
-            match found {
-                Ok(record) => page.extend(record),
-                Err(error) if error.status() == Status::CORRUPT => warn_of_omission(&error),
-                Err(error) => return Err(error),
+    /// What passes the filter, sorted by key, to be read later.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE`, `AUTH`.
+    pub(super) async fn listed(self: &Arc<Self>, options: &ListOptions, end: Instant) -> Result<Vec<Listed>> {
+        let found = self.window(options, false, end).await?.into_iter();
+        Ok(found.map(|(place, record)| Listed { place, revision: record.revision() }).collect())
+    }
+
+    /// The NATS keys of all records, in every spelling.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE`, `AUTH`.
+    pub(super) async fn nats_keys(self: &Arc<Self>, end: Instant) -> Result<Vec<String>> {
+        let all = self.all(&ListOptions::default(), false, end).await?;
+        Ok(all.iter().map(|(place, _)| self.keys.nats_key_at(place)).collect())
+    }
+
+    async fn window(
+        self: &Arc<Self>,
+        options: &ListOptions,
+        bodies: bool,
+        end: Instant,
+    ) -> Result<Vec<(Place, Record)>> {
+        let mut found = self.all(options, bodies, end).await?;
+        // Of two spellings of a key, the one that a get reads.
+        found.dedup_by(|(next, _), (first, _)| next.key == first.key);
+        found.drain(..options.offset.min(found.len()));
+        found.truncate(if options.limit == 0 { usize::MAX } else { options.limit });
+        Ok(found)
+    }
+
+    /// What is still there of what was listed, in its order, without what cannot be read.
+    async fn read_page(&self, listed: &[Listed], end: Instant) -> Result<Vec<Record>> {
+        let mut page = Vec::with_capacity(listed.len());
+        for window in listed.chunks(WINDOW) {
+            for found in join_all(window.iter().map(|listed| self.read_listed(listed, end))).await {
+                match found {
+                    Ok(record) => page.extend(record),
+                    Err(error) if error.status() == Status::CORRUPT => warn_of_omission(&error),
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(page)
@@ -74,11 +115,7 @@ impl Table {
     /// # Errors
     ///
     /// `UNAVAILABLE`, `AUTH`, `CORRUPT`, and what [`Keys::nats_key`](super::key::Keys::nats_key) says of a key.
-    pub(super) async fn read_many(self: &Arc<Self>, keys: Vec<Vec<u8>>, end: Instant) -> Result<Vec<Option<Record>>> {
-        self.read_each(&keys, end).await.into_iter().collect()
-    }
-
-    async fn read_each(&self, keys: &[Vec<u8>], end: Instant) -> Vec<Result<Option<Record>>> {
+    pub(super) async fn read_many(&self, keys: Vec<Vec<u8>>, end: Instant) -> Result<Vec<Option<Record>>> {
         let mut found = Vec::with_capacity(keys.len());
         for window in keys.chunks(WINDOW) {
             let reads = window.iter().map(|key| async {
@@ -87,15 +124,15 @@ impl Table {
             });
             found.extend(join_all(reads).await);
         }
-        found
+        found.into_iter().collect()
     }
 
-    /// All records that pass the filter's prefix and suffix, sorted; without bodies they have no value.
-    async fn all(self: &Arc<Self>, options: &ListOptions, bodies: bool, end: Instant) -> Result<Vec<Record>> {
+    /// All records that pass the filter's prefix and suffix, sorted, and where they lie; without bodies they have no value.
+    async fn all(self: &Arc<Self>, options: &ListOptions, bodies: bool, end: Instant) -> Result<Vec<(Place, Record)>> {
         // Asked now: what an old limit calls expired is not left out.
         let connection = &self.engine.connection;
         let Some(facts) = self.bucket.refresh(connection, end).await? else { return Ok(Vec::new()) };
-        let mut records: BTreeMap<Vec<u8>, Record> = BTreeMap::new();
+        let mut records: BTreeMap<Place, Record> = BTreeMap::new();
         let mut marks = Vec::new();
         let mut failure = Ok(());
         let format = self.keys.format();
@@ -109,18 +146,19 @@ impl Table {
                 let (sequence, time_unix_ms) = (stored.sequence, stored.time_unix_ms);
                 marks.push(Seen { subject: subject.to_string(), sequence, time_unix_ms });
             }
-            let Some(key) = self.keys.decode(&subject).filter(|key| options.matches(key)) else { return };
+            let Some(place) = self.keys.decode(&subject).filter(|place| options.matches(&place.key)) else { return };
+            let key = place.key.as_slice();
             let record = if !entry::is_live(&facts, &stored) {
                 Ok(None)
             } else if bodies {
-                entry::record(format, &facts, &key, &stored)
+                entry::record(format, &facts, key, &stored)
             } else {
-                entry::bare(&key, stored.sequence, entry::deadline(&facts, &stored)).map(Some)
+                entry::bare(key, stored.sequence, entry::deadline(&facts, &stored)).map(Some)
             };
             match record {
-                Ok(Some(record)) => drop(records.insert(key, record)),
+                Ok(Some(record)) => drop(records.insert(place, record)),
                 // A newer message of the key came while we read.
-                Ok(None) => drop(records.remove(&key)),
+                Ok(None) => drop(records.remove(&place)),
                 Err(error) if error.status() == Status::CORRUPT => warn_of_omission(&error),
                 Err(error) => failure = Err(error),
             }
@@ -132,7 +170,7 @@ impl Table {
             self.sweep(marks);
         }
         // What expired while the rest came must not be shown.
-        Ok(records.into_values().filter(|record| !record.is_expired()).collect())
+        Ok(records.into_iter().filter(|(_, record)| !record.is_expired()).collect())
     }
 
     /// Has old marks of removals removed, in a task of its own. Newer messages of their keys stay.
@@ -158,52 +196,42 @@ impl Table {
             table.engine.is_sweeping.store(false, std::sync::atomic::Ordering::Release);
         });
     }
-
-    /// The keys that pass the filter.
-    ///
-    /// # Errors
-    ///
-    /// `UNAVAILABLE`, `AUTH`.
-    pub(super) async fn keys_of(self: &Arc<Self>, options: &ListOptions, end: Instant) -> Result<Vec<Vec<u8>>> {
-        let options = ListOptions { projection: Projection::Keys, ..options.clone() };
-        Ok(self.list(&options, end).await?.iter().map(|record| record.key().to_vec()).collect())
-    }
 }
 
 fn warn_of_omission(error: &Error) {
     log::write(Level::Warn, TARGET, || format!("left out of a list: {error}"));
 }
 
-/// Reads the records of keys that were listed when it was opened, page by page.
+/// Reads the records that were listed when it was opened, page by page.
 pub(super) struct NatsCursor {
     table: SharedTable,
-    keys: Arc<Vec<Vec<u8>>>,
+    listed: Arc<Vec<Listed>>,
     projection: Projection,
-    /// How many keys were given; moved on when a page is whole, so that one that was not taken is read again.
+    /// How many of them were given; moved on when a page is whole, so that one that was not taken is read again.
     done: Arc<Mutex<usize>>,
 }
 
 impl NatsCursor {
-    /// A cursor over keys.
-    pub fn new(table: SharedTable, keys: Vec<Vec<u8>>, projection: Projection) -> NatsCursor {
-        NatsCursor { table, keys: Arc::new(keys), projection, done: Arc::default() }
+    /// A cursor over what was listed.
+    pub fn new(table: SharedTable, listed: Vec<Listed>, projection: Projection) -> NatsCursor {
+        NatsCursor { table, listed: Arc::new(listed), projection, done: Arc::default() }
     }
 }
 
 impl Cursor for NatsCursor {
     fn next(&self, most: usize) -> Reply<Vec<Record>> {
-        let (table, keys) = (Arc::clone(&self.table), Arc::clone(&self.keys));
+        let (table, listed) = (Arc::clone(&self.table), Arc::clone(&self.listed));
         let (done, projection) = (Arc::clone(&self.done), self.projection);
         Reply::pending(async move {
             let end = table.engine.connection.end();
             loop {
                 let from = *done.lock();
-                let to = from.saturating_add(most.max(1)).min(keys.len());
+                let to = from.saturating_add(most.max(1)).min(listed.len());
                 if from == to {
                     table.engine.check_open()?;
                     return Ok(Vec::new());
                 }
-                let mut page = table.read_page(keys[from..to].to_vec(), end).await?;
+                let mut page = table.read_page(&listed[from..to], end).await?;
                 if projection == Projection::Keys {
                     let bare =
                         page.iter().map(|record| entry::bare(record.key(), record.revision(), record.deadline()));

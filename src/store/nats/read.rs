@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::bucket::Facts;
 use super::connection::{Answer, foreign, pause};
 use super::entry;
+use super::list::Listed;
 use super::protocol::Stored;
 use super::store::Table;
 use super::wire::{Block, Subject};
@@ -41,11 +42,34 @@ impl Table {
     /// `UNAVAILABLE`, `AUTH`, `CORRUPT`.
     pub(super) async fn read(&self, key: &[u8], nats_key: &str, end: Instant) -> Result<Option<Record>> {
         let Some(facts) = self.facts(end).await? else { return Ok(None) };
-        let Some((mut facts, stored)) = self.stored(facts, nats_key, end).await? else { return Ok(None) };
-        if entry::is_dead_by_bucket_only(&facts, &stored) {
+        let Some((facts, stored)) = self.stored(facts, nats_key, end).await? else { return Ok(None) };
+        self.shown(facts, key, &stored, end).await
+    }
+
+    /// The record that a list has found. A replica that is behind the list is not asked twice: the leader is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::read`].
+    pub(super) async fn read_listed(&self, listed: &Listed, end: Instant) -> Result<Option<Record>> {
+        let Some(facts) = self.facts(end).await? else { return Ok(None) };
+        let nats_key = self.keys.nats_key_at(&listed.place);
+        let is_replicated = facts.replicas > 1;
+        let found = self.stored(Arc::clone(&facts), &nats_key, end).await?;
+        let found = match found.filter(|(_, stored)| stored.sequence >= listed.revision) {
+            None if is_replicated => self.leaders(&nats_key, end).await?.map(|stored| (facts, stored)),
+            found => found,
+        };
+        let Some((facts, stored)) = found else { return Ok(None) };
+        self.shown(facts, &listed.place.key, &stored, end).await
+    }
+
+    /// The record of a message, if there is one in it.
+    async fn shown(&self, mut facts: Arc<Facts>, key: &[u8], stored: &Stored, end: Instant) -> Result<Option<Record>> {
+        if entry::is_dead_by_bucket_only(&facts, stored) {
             self.renew(&mut facts, end).await?;
         }
-        entry::record(self.keys.format(), &facts, key, &stored)
+        entry::record(self.keys.format(), &facts, key, stored)
     }
 
     /// The message under a key, from where the settings say.

@@ -244,16 +244,15 @@ impl Store for NatsStore {
     fn cursor(&self, options: &ListOptions) -> Reply<Box<dyn Cursor>> {
         let options = options.clone();
         self.reply(move |table, end| async move {
-            let keys = table.keys_of(&options, end).await?;
-            Ok(Box::new(NatsCursor::new(table, keys, options.projection)) as Box<dyn Cursor>)
+            let listed = table.listed(&options, end).await?;
+            Ok(Box::new(NatsCursor::new(table, listed, options.projection)) as Box<dyn Cursor>)
         })
     }
 
     fn clear(&self) -> Reply<u64> {
         self.reply(move |table, end| async move {
             // Each record by its own mark and not by a purge, of which no watch would hear.
-            let keys = table.keys_of(&ListOptions::default(), end).await?;
-            let nats_keys = keys.iter().map(|key| table.keys.nats_key(key)).collect::<Result<_>>()?;
+            let nats_keys = table.nats_keys(end).await?;
             table.remove_all(nats_keys, end).await
         })
     }

@@ -315,7 +315,7 @@ impl Watcher {
 
     /// The key of a message that the reader wants to know of.
     fn key_of(&self, subject: &str) -> Option<Vec<u8>> {
-        self.table.keys.decode(subject).filter(|key| key.starts_with(&self.options.prefix))
+        self.table.keys.decode(subject).map(|place| place.key).filter(|key| key.starts_with(&self.options.prefix))
     }
 
     async fn take(&mut self, delivered: Delivered) {
