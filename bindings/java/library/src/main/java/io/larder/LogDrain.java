@@ -68,6 +68,9 @@ final class LogDrain implements Runnable {
         answer = Answer.checked(Native.nextLog(log.pointer, -1));
       } catch (LarderException closed) {
         break;
+      } catch (LinkageError unloaded) {
+        // The log was closed after this class's loader was, as containers do with what they unload.
+        break;
       } catch (OutOfMemoryError lack) {
         continue;
       }
