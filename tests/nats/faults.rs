@@ -1,6 +1,6 @@
 //! A server that dies, hangs or is not there.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 use std::time::{Duration, Instant};
 
 use larder::Status;
@@ -52,6 +52,63 @@ fn a_write_whose_answer_never_came_is_ambiguous() {
     // A read waits for the connection. What was in flight may have happened, what was not sent has not.
     let found = larder::wait(store.get(b"k"), LONG).expect("an answer").expect("a record");
     assert!([&b"1"[..], b"2", b"3"].contains(&found.value()), "{found:?}");
+}
+
+/// A slow line to a server: each direction has a thread, and what goes up waits in no buffer of size.
+fn slow_line(server: String) -> String {
+    const BITE: usize = 32 << 10;
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(BITE).expect("a buffer");
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+    socket.listen(8).expect("it listens");
+    let listener = std::net::TcpListener::from(socket);
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = std::net::TcpStream::connect(&server).expect("a server");
+            let (mut up, mut down) = (client.try_clone().expect("a handle"), client);
+            let (mut to, mut from) = (server.try_clone().expect("a handle"), server);
+            std::thread::spawn(move || std::io::copy(&mut from, &mut down));
+            std::thread::spawn(move || {
+                let mut bite = vec![0; BITE];
+                while let Ok(length @ 1..) = up.read(&mut bite) {
+                    if to.write_all(&bite[..length]).is_err() {
+                        return;
+                    }
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn an_upload_on_a_slow_line_is_no_silence() {
+    let nats = Nats::single(&Options { max_payload: Some(8 << 20), ..Options::default() }).expect("a server");
+    let store = store(&slow_line(nats.addresses()[0].clone()), &bucket(), json!({"timeout": "60s"}));
+    put(&store, b"k", b"v");
+    let begin = Instant::now();
+    let value = vec![b'v'; 4 << 20];
+    put(&store, b"k", &value);
+    assert!(begin.elapsed() > Duration::from_secs(4), "the line is not slow: {:?}", begin.elapsed());
+    assert!(get(&store, b"k").is_some_and(|read| read == value));
+}
+
+#[test]
+fn a_server_that_hangs_is_noticed_soon_whatever_it_is_sent() {
+    let mut nats = Nats::single(&Options { max_payload: Some(8 << 20), ..Options::default() }).expect("a server");
+    for length in [1, 7 << 20] {
+        let store = store(&nats.addresses()[0], &bucket(), json!({}));
+        put(&store, b"k", b"v");
+        nats.node(0).process().pause();
+        let begin = Instant::now();
+        let lost = larder::wait(store.put(b"k", &vec![0; length], &PutOptions::default()), LONG);
+        assert_eq!(lost.expect_err("no answer").status(), Status::AMBIGUOUS);
+        // Three seconds, and what the machine takes for itself.
+        assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+        nats.node(0).process().resume();
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::silence::{Sent, Silence, Verdict};
 use super::slots::{Digits, Token};
 use super::stream::Stream;
 use super::{ANSWERS, Command, Shared};
@@ -19,12 +20,11 @@ use crate::log::{self, Level};
 use crate::store::nats::TARGET;
 use crate::store::nats::wire::{Frame, Info, Message, Parser, command};
 
-/// How often the connection looks whether the server still speaks.
+/// How often the connection looks whether the server still speaks. One that does not is given up at the [`silence`]'s
+/// seventh: after 2.4 s at least, 2.8 s at most, as it falls silent within one.
+///
+/// [`silence`]: super::silence
 const TICK: Duration = Duration::from_millis(400);
-/// After how many ticks without a byte the server is asked for one, and how often.
-const QUIET_BEFORE_PING: u32 = 2;
-/// Ticks without a byte after which the connection is given up: 2.4 s at least, 2.8 s at most, as it falls silent within one.
-const QUIET_BEFORE_END: u32 = 7;
 /// How many bytes are gathered before they are written.
 const BATCH: usize = 256 << 10;
 
@@ -43,7 +43,7 @@ struct Driver {
     /// Who has to be told of what came, once the lock is free.
     wakers: Vec<Waker>,
     tick: Interval,
-    quiet: u32,
+    silence: Silence,
     /// What the server complained of last, which may be why it hangs up.
     complaint: Option<String>,
 }
@@ -63,7 +63,7 @@ pub(super) async fn drive(stream: Stream, parser: Parser, shared: Arc<Shared>) {
         is_unflushed: false,
         wakers: Vec::new(),
         tick,
-        quiet: 0,
+        silence: Silence::default(),
         complaint: None,
     };
     // However the task ends: nobody else would tell the requests.
@@ -184,9 +184,7 @@ impl Driver {
                 Poll::Ready(Ok(0)) => return Err("the server takes no more bytes".into()),
                 Poll::Ready(Ok(count)) => {
                     self.written += count;
-                    // A server that takes what had to wait is there; one that hangs fills its buffers once.
                     if self.written < self.outgoing.len() {
-                        self.quiet = 0;
                         self.drop_written();
                     }
                     self.is_unflushed = true;
@@ -227,7 +225,7 @@ impl Driver {
                 Poll::Ready(Ok(0)) => return Err(self.hung_up()),
                 Poll::Ready(Ok(_)) => {}
             }
-            self.quiet = 0;
+            self.silence.end();
             self.take_frames()?;
         }
     }
@@ -297,12 +295,12 @@ impl Driver {
     }
 
     fn note_silence(&mut self) -> Result<(), Reason> {
-        self.quiet += 1;
-        if self.quiet >= QUIET_BEFORE_END {
-            return Err("the server has not said a byte for 2.4 s".into());
-        }
-        if self.quiet.is_multiple_of(QUIET_BEFORE_PING) && self.outgoing.is_empty() {
-            self.outgoing.extend_from_slice(command::PING);
+        // A kernel that does not say leaves the question's answer as the only sign of life.
+        let sent = Sent::of(self.stream.socket()).unwrap_or_default();
+        match self.silence.tick(sent, self.outgoing.len() - self.written) {
+            Verdict::Wait => {}
+            Verdict::Ask => self.outgoing.extend_from_slice(command::PING),
+            Verdict::Gone => return Err("the server has not said a byte for 2.4 s".into()),
         }
         Ok(())
     }

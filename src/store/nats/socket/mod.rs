@@ -10,6 +10,7 @@
 
 mod driver;
 mod login;
+mod silence;
 mod slots;
 mod stream;
 
