@@ -10,9 +10,11 @@ use serde_json::Value;
 mod servers;
 
 use servers::certificates::Certificates;
+use servers::clock::WrongClock;
 use servers::nats::{self, Nats};
 use servers::redis::{self, Login, Redis};
 use servers::sentinel::Group;
+use servers::tools;
 
 struct Told {
     code: i32,
@@ -21,8 +23,14 @@ struct Told {
 }
 
 fn doctor(config: &str, arguments: &[&str]) -> Told {
+    doctor_with(config, arguments, |_| {})
+}
+
+/// As [`doctor`], in surroundings that `surround` makes.
+fn doctor_with(config: &str, arguments: &[&str], surround: impl FnOnce(&mut Command)) -> Told {
     let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
     command.args(["--config", config, "doctor"]).args(arguments).env_remove("LARDER_CONFIG");
+    surround(&mut command);
     let output = command.stdin(Stdio::null()).output().expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Told { code: output.status.code().expect("no signal"), out: text(&output.stdout), err: text(&output.stderr) }
@@ -30,7 +38,11 @@ fn doctor(config: &str, arguments: &[&str]) -> Told {
 
 /// The exit code, and the first store of the report.
 fn examined(config: &str, arguments: &[&str]) -> (i32, Value) {
-    let told = doctor(config, &[arguments, &["--json"]].concat());
+    examined_with(config, arguments, |_| {})
+}
+
+fn examined_with(config: &str, arguments: &[&str], surround: impl FnOnce(&mut Command)) -> (i32, Value) {
+    let told = doctor_with(config, &[arguments, &["--json"]].concat(), surround);
     let report: Value = serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{} {}", told.out, told.err));
     (told.code, report["stores"][0].clone())
 }
@@ -47,13 +59,23 @@ fn failed(store: &Value) -> (String, String, String) {
     let steps = store["steps"].as_array().expect("steps").iter();
     let failed: Vec<&Value> = steps.filter(|step| step["outcome"] == "failed").collect();
     let first = failed.first().unwrap_or_else(|| panic!("nothing failed: {store}"));
-    let text = |name: &str| first[name].as_str().unwrap_or_default().to_owned();
+    told(first)
+}
+
+/// A step's name, what it says and advises.
+fn told(step: &Value) -> (String, String, String) {
+    let text = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
     (text("step"), text("detail"), text("advice"))
 }
 
-/// A port that nobody listens on.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
+/// The step of a name.
+fn step<'a>(store: &'a Value, name: &str) -> &'a Value {
+    let mut steps = store["steps"].as_array().expect("steps").iter();
+    steps.find(|step| step["step"] == name).unwrap_or_else(|| panic!("there is no step {name}: {store}"))
+}
+
+fn nats_config(address: &str, more: &str) -> String {
+    format!("[stores.n]\ntype = \"nats-js-kv\"\nnodes = [\"{address}\"]\ndatabase = \"doctored\"\n{more}")
 }
 
 fn redis_config(address: &str, more: &str) -> String {
@@ -113,7 +135,7 @@ fn a_redis_is_examined_to_the_last_step_and_left_as_it_was() {
     let server = Redis::start(&redis::Options::default()).expect("a server");
     let (code, store) = examined(&redis_config(&server.address(), ""), &[]);
     assert_eq!(code, 0, "{store}");
-    for step in ["resolve", "connect", "login", "master", "write", "read", "swap", "event", "remove"] {
+    for step in ["resolve", "connect", "login", "master", "write", "read", "swap", "event", "remove", "clock"] {
         assert_eq!(outcomes(&store, step), ["ok"], "{step}: {store}");
     }
     assert_eq!(server.ask(&["DBSIZE"]).expect("it answers").trim_start_matches("(integer) ").trim(), "0");
@@ -162,10 +184,7 @@ fn sentinels_and_the_master_that_they_name_are_examined() {
 #[test]
 fn a_nats_bucket_that_differs_is_a_warning() {
     let server = Nats::single(&nats::Options::default()).expect("a server");
-    let config = |more: &str| {
-        let node = server.addresses().remove(0);
-        format!("[stores.n]\ntype = \"nats-js-kv\"\nnodes = [\"{node}\"]\ndatabase = \"doctored\"\n{more}")
-    };
+    let config = |more: &str| nats_config(&server.addresses()[0], more);
     let (code, store) = examined(&config(""), &[]);
     assert_eq!(code, 0, "{store}");
     assert_eq!(outcomes(&store, "remove"), ["ok"], "{store}");
@@ -173,4 +192,61 @@ fn a_nats_bucket_that_differs_is_a_warning() {
     assert_eq!((code, outcomes(&store, "bucket")), (0, vec!["warning".to_owned()]), "{store}");
     let told = doctor(&config("history = 5\n"), &["--format", "nagios"]);
     assert!(told.code == 1 && told.out.starts_with("WARNING - n bucket: "), "{}", told.out);
+}
+
+#[test]
+fn a_clock_that_is_apart_from_the_servers_is_a_warning_in_every_format() {
+    let redis = Redis::start(&redis::Options::default()).expect("a server");
+    let nats = Nats::single(&nats::Options::default()).expect("a server");
+    let clock = WrongClock::new().expect("a clock");
+    for config in [redis_config(&redis.address(), ""), nats_config(&nats.addresses()[0], "")] {
+        let (code, store) = examined(&config, &[]);
+        assert_eq!((code, outcomes(&store, "clock")), (0, vec!["ok".to_owned()]), "{store}");
+        // This machine is ahead, so the server is behind.
+        for (shift, word) in [(20, "behind"), (-20, "ahead of")] {
+            let (code, store) = examined_with(&config, &[], |command| clock.shift(command, shift));
+            assert_eq!((code, outcomes(&store, "clock")), (0, vec!["warning".to_owned()]), "{store}");
+            let (_, detail, advice) = told(step(&store, "clock"));
+            assert!(detail.contains(&format!(" s {word} this machine's")), "{detail}");
+            assert!(advice.contains("NTP"), "{advice}");
+            let skew = step(&store, "clock")["skew_seconds"].as_f64().expect("a number");
+            assert!((skew + shift as f64).abs() < 10.0, "{skew}");
+        }
+        let told = |format| doctor_with(&config, &["--format", format], |command| clock.shift(command, 20));
+        let text = told("text");
+        assert!(text.code == 0 && text.out.contains("  warning  clock: "), "{}", text.out);
+        let nagios = told("nagios");
+        assert!(nagios.code == 1 && nagios.out.starts_with("WARNING - "), "{}", nagios.out);
+        assert!(nagios.out.contains(" clock: ") && nagios.out.contains("_clock_skew'=-"), "{}", nagios.out);
+        let prometheus = told("prometheus");
+        assert!(prometheus.out.contains("larder_doctor_clock_skew_seconds{store=\""), "{}", prometheus.out);
+        assert!(prometheus.out.contains("step=\"clock\"} 1\n"), "{}", prometheus.out);
+    }
+}
+
+#[test]
+fn a_record_that_has_expired_by_a_wrong_clock_leads_to_the_clock() {
+    let server = Nats::single(&nats::Options::default()).expect("a server");
+    let clock = WrongClock::new().expect("a clock");
+    let config = nats_config(&server.addresses()[0], "");
+    let (code, store) = examined_with(&config, &["--timeout", "2s"], |command| clock.shift(command, 7200));
+    let (step, _, advice) = failed(&store);
+    assert_eq!((code, step.as_str()), (1, "read"), "{store}");
+    assert!(advice.contains("see the step clock"), "{advice}");
+    assert_eq!(outcomes(&store, "clock"), ["warning"], "{store}");
+}
+
+#[test]
+fn a_clock_that_nobody_tells_is_left_out() {
+    let options =
+        nats::Options { binary: Some(tools::nats_server_oldest().expect("built")), ..nats::Options::default() };
+    let oldest = Nats::single(&options).expect("a server");
+    let (code, store) = examined(&nats_config(&oldest.addresses()[0], ""), &[]);
+    assert_eq!((code, outcomes(&store, "clock")), (0, vec!["skipped".to_owned()]), "{store}");
+    let options =
+        redis::Options { more: "user default on nopass ~* &* +@all -time\n".to_owned(), ..Default::default() };
+    let strict = Redis::start(&options).expect("a server");
+    let (code, store) = examined(&redis_config(&strict.address(), ""), &["--read-only"]);
+    assert_eq!((code, outcomes(&store, "clock")), (0, vec!["skipped".to_owned()]), "{store}");
+    assert!(outcomes(&examined("memory://", &[]).1, "clock").is_empty());
 }

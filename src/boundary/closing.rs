@@ -3,6 +3,7 @@
 //! Only stores that have to wait are wrapped, so that a memory hit pays nothing for it.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 use crate::runtime::Signal;
@@ -131,6 +132,10 @@ impl Store for Closing {
 
     fn ping(&self) -> Reply<()> {
         self.end(self.store.ping())
+    }
+
+    fn server_time(&self) -> Reply<Option<SystemTime>> {
+        self.end(self.store.server_time())
     }
 
     fn describe(&self) -> serde_json::Value {

@@ -21,6 +21,7 @@ pub mod reply;
 pub mod statistics;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::error::Result;
 use event::{Cursor, Watch};
@@ -136,6 +137,11 @@ pub trait Store: Send + Sync {
 
     /// Whether the store answers: `Ok` when it does.
     fn ping(&self) -> Reply<()>;
+
+    /// What the clock of the server shows that holds the records; `None` where no server does, or it does not tell.
+    fn server_time(&self) -> Reply<Option<SystemTime>> {
+        Reply::Ready(Ok(None))
+    }
 
     /// What the store is and what it can do, as a JSON object; no secret is in it.
     fn describe(&self) -> serde_json::Value;

@@ -9,6 +9,7 @@
 #![allow(dead_code)]
 
 pub mod certificates;
+pub mod clock;
 pub mod credentials;
 pub mod directory;
 pub mod namespaces;

@@ -65,6 +65,10 @@ pub fn on_announced_master(in_container: bool) -> String {
     if in_container { format!("{text} Or put this container on the master's network.") } else { text.to_owned() }
 }
 
+/// Clocks that are apart.
+pub const ON_CLOCKS: &str = "Lifespans and expiry are judged by both clocks, so that records end too early or too late: let \
+                             NTP (chrony, systemd-timesyncd) keep both machines' time. A container has its host's clock.";
+
 /// What a store answered.
 pub fn on_error(error: &Error) -> &'static str {
     match error.status() {

@@ -79,7 +79,8 @@ impl Probe<'_> {
                 Status::NOT_FOUND,
                 "what was written does not read back",
                 "A replica that lags behind answers reads: read_your_writes asks the leader. Or a limit of the bucket or \
-                 server removes records at once.",
+                 server removes records at once. Or this machine's clock is ahead, so that the record has expired here: \
+                 see the step clock.",
             ),
             Err(error) => failed(&error),
         }

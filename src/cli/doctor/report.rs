@@ -39,10 +39,14 @@ pub fn json(examinations: &[Examination]) -> Value {
 }
 
 fn step_json(step: &Step) -> Value {
-    json!({
+    let mut told = json!({
         "step": step.name, "node": (!step.node.is_empty()).then_some(&step.node), "outcome": step.finding.outcome.word(),
         "detail": step.finding.detail, "advice": step.finding.advice, "seconds": step.took.as_secs_f64(),
-    })
+    });
+    if let Some(skew) = step.finding.skew_seconds {
+        told["skew_seconds"] = skew.into();
+    }
+    told
 }
 
 /// One line for Nagios, with the times as performance data.
@@ -68,6 +72,7 @@ pub fn nagios(examinations: &[Examination]) -> String {
             let node = if step.node.is_empty() { String::new() } else { format!("_{}", step.node) };
             let label = format!("{}_{}{node}", examination.store, step.name).replace(['\'', '='], "_");
             times.push(format!("'{label}'={:.6}s", step.took.as_secs_f64()));
+            times.extend(step.finding.skew_seconds.map(|skew| format!("'{label}_skew'={skew:.6}s")));
         }
     }
     if told.is_empty() {
@@ -109,6 +114,14 @@ pub fn prometheus(examinations: &[Examination]) -> String {
     text += "# HELP larder_doctor_step_duration_seconds How long a step took.\n";
     text += "# TYPE larder_doctor_step_duration_seconds gauge\n";
     each(&mut text, "larder_doctor_step_duration_seconds", &|step| format!("{:.6}", step.took.as_secs_f64()));
+    text += "# HELP larder_doctor_clock_skew_seconds How far the server's clock is ahead of this machine's.\n";
+    text += "# TYPE larder_doctor_clock_skew_seconds gauge\n";
+    for examination in examinations {
+        for skew in examination.steps.iter().filter_map(|step| step.finding.skew_seconds) {
+            let store = label(&examination.store);
+            text += &format!("larder_doctor_clock_skew_seconds{{store=\"{store}\"}} {skew:.6}\n");
+        }
+    }
     text
 }
 
@@ -171,6 +184,18 @@ mod tests {
         assert!(text.contains(
             "larder_doctor_step_duration_seconds{store=\"a\\\"b\",step=\"connect\",node=\"h:1\"} 0.002000\n"
         ));
+    }
+
+    #[test]
+    fn a_difference_of_clocks_is_a_number_in_every_format_for_machines() {
+        let mut told = examinations();
+        told[0].steps.truncate(1);
+        told[0].steps[0].finding = Finding::fine("behind").with_skew(-2.5);
+        assert_eq!(json(&told)["stores"][0]["steps"][0]["skew_seconds"], -2.5);
+        assert!(nagios(&told).ends_with(" 'a\"b_resolve_h:1_skew'=-2.500000s\n"), "{}", nagios(&told));
+        let line = "larder_doctor_clock_skew_seconds{store=\"a\\\"b\"} -2.500000\n";
+        assert!(prometheus(&told).ends_with(line), "{}", prometheus(&told));
+        assert_eq!(json(&examinations())["stores"][0]["steps"][0].get("skew_seconds"), None);
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Outcome {
 }
 
 /// What a look at something found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// What came of it.
     pub outcome: Outcome,
@@ -40,12 +40,15 @@ pub struct Finding {
     pub advice: Option<String>,
     /// The status of what failed.
     pub status: Status,
+    /// How many seconds the server's clock is ahead of this machine's, for the step that compares them.
+    pub skew_seconds: Option<f64>,
 }
 
 impl Finding {
     /// All is well.
     pub fn fine(detail: impl Into<String>) -> Finding {
-        Finding { outcome: Outcome::Fine, detail: detail.into(), advice: None, status: Status::OK }
+        let (outcome, detail) = (Outcome::Fine, detail.into());
+        Finding { outcome, detail, advice: None, status: Status::OK, skew_seconds: None }
     }
 
     /// There was nothing to look at.
@@ -61,6 +64,11 @@ impl Finding {
     /// It does not work.
     pub fn failed(status: Status, detail: impl Into<String>, advice: impl Into<String>) -> Finding {
         Finding { outcome: Outcome::Failed, status, advice: Some(advice.into()), ..Finding::fine(detail) }
+    }
+
+    /// The same, with how far the clocks are apart.
+    pub fn with_skew(self, seconds: f64) -> Finding {
+        Finding { skew_seconds: Some(seconds), ..self }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -164,12 +165,31 @@ impl Bucket {
     /// As [`Connection::api`].
     pub async fn refresh(&self, connection: &Arc<Connection>, end: Instant) -> Result<Option<Arc<Facts>>> {
         let asked_on = connection.session(end).await?.number;
-        match connection.api(&format!("$JS.API.STREAM.INFO.{}", self.stream), &Value::Null, end).await? {
-            Ok(info) => self.learn(connection, &info, asked_on).map(Some),
-            Err(error) if error.is_missing_stream() => {
+        match self.info(connection, end).await? {
+            Some(info) => self.learn(connection, &info, asked_on).map(Some),
+            None => {
                 *self.facts.lock() = None;
                 Ok(None)
             }
+        }
+    }
+
+    /// What the clock of the server shows that leads the bucket, whose time all its messages have. `None` when there is
+    /// no such bucket, and before version 2.10.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::api`].
+    pub async fn server_time(&self, connection: &Arc<Connection>, end: Instant) -> Result<Option<SystemTime>> {
+        let told_ms = self.info(connection, end).await?.map_or(0, |info| protocol::unix_ms(text(&info, "ts")));
+        Ok((told_ms > 0).then(|| UNIX_EPOCH + Duration::from_millis(told_ms)))
+    }
+
+    /// What the server says of the stream; `None` when there is none.
+    async fn info(&self, connection: &Arc<Connection>, end: Instant) -> Result<Option<Value>> {
+        match connection.api(&format!("$JS.API.STREAM.INFO.{}", self.stream), &Value::Null, end).await? {
+            Ok(info) => Ok(Some(info)),
+            Err(error) if error.is_missing_stream() => Ok(None),
             Err(error) => Err(refused(&self.name, "described", &error)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
@@ -272,6 +273,10 @@ impl Store for NatsStore {
 
     fn ping(&self) -> Reply<()> {
         self.reply(move |table, end| async move { table.ping(end).await })
+    }
+
+    fn server_time(&self) -> Reply<Option<SystemTime>> {
+        self.reply(move |table, end| async move { table.bucket.server_time(&table.engine.connection, end).await })
     }
 
     fn describe(&self) -> Value {

@@ -5,7 +5,7 @@
 //! that no client's clock is trusted with the order, and a proposal costs the server no look at its own.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::store::redis::wire::Value;
 
@@ -29,16 +29,26 @@ impl Revisions {
 
     /// Notes the server's answer to `TIME`; one that is none changes nothing.
     pub fn heard(&self, time: &Value) {
-        let Some([seconds, micros]) = time.as_array() else { return };
-        let (Some(seconds), Some(micros)) = (seconds.as_integer(), micros.as_integer()) else { return };
-        let theirs = seconds.saturating_mul(1_000_000).saturating_add(micros);
-        let ours = i64::try_from(unix_us()).unwrap_or(i64::MAX);
-        self.ahead_us.store(theirs.saturating_sub(ours), Ordering::Relaxed);
+        let Some(theirs) = moment(time) else { return };
+        let in_us = |moment| i64::try_from(us_of(moment)).unwrap_or(i64::MAX);
+        self.ahead_us.store(in_us(theirs).saturating_sub(in_us(SystemTime::now())), Ordering::Relaxed);
     }
 }
 
+/// The moment in a server's answer to `TIME`.
+pub fn moment(time: &Value) -> Option<SystemTime> {
+    let [seconds, micros] = time.as_array()? else { return None };
+    let number = |value: &Value| value.as_integer().and_then(|number| u64::try_from(number).ok());
+    let since = Duration::from_secs(number(seconds)?).checked_add(Duration::from_micros(number(micros)?))?;
+    UNIX_EPOCH.checked_add(since)
+}
+
 fn unix_us() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    us_of(SystemTime::now())
+}
+
+fn us_of(moment: SystemTime) -> u64 {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -70,5 +80,18 @@ mod tests {
         assert_eq!(revisions.propose(), ahead + 1);
         revisions.heard(&Value::Nil);
         assert_eq!(revisions.propose(), ahead + 2);
+    }
+
+    #[test]
+    fn an_answer_to_time_is_a_moment() {
+        assert_eq!(moment(&time(7)), Some(UNIX_EPOCH + Duration::from_micros(7_000_005)));
+        let none = [
+            Value::Nil,
+            Value::Array(vec![Value::Bulk("7".into())]),
+            Value::Array(vec![Value::Bulk("-7".into()), Value::Bulk("5".into())]),
+        ];
+        for value in none {
+            assert_eq!(moment(&value), None, "{value:?}");
+        }
     }
 }

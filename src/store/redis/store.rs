@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
@@ -17,6 +18,7 @@ use crate::store::redis::master::lease::Lane;
 use crate::store::redis::records::layout::{self, Layout};
 use crate::store::redis::records::reading::{self, CHUNK, Pages};
 use crate::store::redis::records::writing::{self, Command, Terms};
+use crate::store::redis::revisions;
 use crate::store::redis::watch::RedisWatch;
 use crate::store::redis::wire::{Packed, Value};
 use crate::store::reply::Reply;
@@ -357,6 +359,17 @@ impl Store for RedisStore {
                 Some("PONG") => Ok(()),
                 _ => Err(Error::new(Status::INTERNAL, "redis", "a ping was answered by something else")),
             }
+        })
+    }
+
+    fn server_time(&self) -> Reply<Option<SystemTime>> {
+        if let Err(error) = self.refuse_closed() {
+            return Reply::Ready(Err(error));
+        }
+        let client = Arc::clone(&self.client);
+        Reply::pending(async move {
+            let answers = client.read(Packed::of(&[b"TIME"]), Lane::Quick).await?;
+            Ok(answers.first().and_then(revisions::moment))
         })
     }
 
