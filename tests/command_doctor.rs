@@ -74,6 +74,16 @@ fn step<'a>(store: &'a Value, name: &str) -> &'a Value {
     steps.find(|step| step["step"] == name).unwrap_or_else(|| panic!("there is no step {name}: {store}"))
 }
 
+/// Whatever else shows that this is a container, this does.
+fn in_container(command: &mut Command) {
+    command.env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
+}
+
 fn nats_config(address: &str, more: &str) -> String {
     format!("[stores.n]\ntype = \"nats-js-kv\"\nnodes = [\"{address}\"]\ndatabase = \"doctored\"\n{more}")
 }
@@ -249,4 +259,40 @@ fn a_clock_that_nobody_tells_is_left_out() {
     let (code, store) = examined(&redis_config(&strict.address(), ""), &["--read-only"]);
     assert_eq!((code, outcomes(&store, "clock")), (0, vec!["skipped".to_owned()]), "{store}");
     assert!(outcomes(&examined("memory://", &[]).1, "clock").is_empty());
+}
+
+#[test]
+fn what_containers_get_wrong_comes_with_advice() {
+    let port = free_port();
+    let (_, store) = examined_with(&redis_config(&format!("127.0.0.1:{port}"), ""), &["--timeout", "2s"], in_container);
+    let (step, _, advice) = failed(&store);
+    assert_eq!(step, "connect", "{store}");
+    assert!(advice.contains("Inside a container 127.0.0.1 is the container itself"), "{advice}");
+    // The default of every service of oCIS, whose NATS is in its own container.
+    if TcpListener::bind("127.0.0.1:9233").is_ok() {
+        let (_, store) = examined_with(&nats_config("127.0.0.1:9233", ""), &["--timeout", "2s"], in_container);
+        let (step, _, advice) = failed(&store);
+        assert_eq!(step, "connect", "{store}");
+        assert!(advice.contains("the container itself") && advice.contains("NATS_NATS_HOST"), "{advice}");
+    }
+    let (_, store) = examined_with(&redis_config("no-such-service:6379", ""), &["--timeout", "5s"], in_container);
+    let (step, _, advice) = failed(&store);
+    assert_eq!(step, "resolve", "{store}");
+    assert!(advice.contains("must share a network"), "{advice}");
+}
+
+#[test]
+fn a_master_that_sentinels_name_and_that_is_not_reachable_comes_with_advice() {
+    let mut group = Group::start(&redis::Options::default(), &redis::Options::default()).expect("a group");
+    // What the sentinels announce leads nowhere then, as from another network.
+    group.servers.iter_mut().for_each(|server| server.process().kill());
+    let nodes: Vec<String> = group.nodes().iter().map(|node| format!("\"{node}\"")).collect();
+    let config = format!("[stores.s]\ntype = \"redis-sentinel\"\nnodes = [{}]\n", nodes.join(", "));
+    let (code, store) = examined_with(&config, &["--timeout", "3s"], in_container);
+    assert_eq!(code, 4, "{store}");
+    let unreachable = store["steps"].as_array().expect("steps").iter();
+    let unreachable = unreachable.filter(|step| step["step"] == "connect" && step["outcome"] == "failed");
+    let advice: Vec<String> = unreachable.map(|step| told(step).2).collect();
+    assert_eq!(advice.len(), 1, "{store}");
+    assert!(advice[0].contains("announce-ip") && advice[0].contains("Or put this container"), "{}", advice[0]);
 }

@@ -6,6 +6,13 @@ use std::path::Path;
 use crate::cli::node::Node;
 use crate::error::{Error, Status};
 
+/// The port of the NATS server that oCIS and OpenCloud have in them.
+const EMBEDDED_NATS: u16 = 9233;
+
+const ON_EMBEDDED_NATS: &str = "9233 is the NATS server inside of oCIS or OpenCloud, which listens on its own 127.0.0.1 only \
+                                unless NATS_NATS_HOST says otherwise, and is not there where the nats service is left out; a \
+                                NATS server of its own listens on 4222.";
+
 /// Whether this process runs in a container.
 pub fn is_in_container() -> bool {
     let signs = ["/.dockerenv", "/run/.containerenv"];
@@ -37,10 +44,14 @@ pub fn on_name(host: &str, in_container: bool) -> String {
 /// A connection that was refused.
 pub fn on_refusal(node: &Node, in_container: bool) -> String {
     if in_container && is_loopback(&node.host) {
-        return format!(
+        let text = format!(
             "Inside a container {} is the container itself: use the service's name, on a network that both share.",
             node.host
         );
+        return if node.port == EMBEDDED_NATS { format!("{text} {ON_EMBEDDED_NATS}") } else { text };
+    }
+    if node.port == EMBEDDED_NATS {
+        return format!("Nothing listens on port {EMBEDDED_NATS}. {ON_EMBEDDED_NATS}");
     }
     format!(
         "The host answers, but nothing listens on port {}. Is the server up and healthy (depends_on with condition: \
@@ -95,6 +106,10 @@ mod tests {
         assert!(on_refusal(&node("localhost"), true).contains("the container itself"));
         assert!(on_refusal(&node("127.0.0.1"), false).contains("nothing listens on port 6379"));
         assert!(on_refusal(&node("redis"), true).contains("service_healthy"));
+        for (host, in_container) in [("127.0.0.1", true), ("127.0.0.1", false), ("ocis", true)] {
+            let embedded = Node { host: host.to_owned(), port: 9233 };
+            assert!(on_refusal(&embedded, in_container).contains("NATS_NATS_HOST"), "{host}");
+        }
         assert!(on_name("redis", true).contains("127.0.0.11"));
         assert!(on_name("redis", false).contains("inside one"));
         assert!(on_name("redis.example.org", true).contains("spelling"));
