@@ -9,9 +9,10 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::config::{NatsConfig, Node};
-use super::socket::{self, Outcome, Socket};
+use super::socket::{self, Reply, Socket};
 use super::wire::{Headers, Message, Subject};
 use crate::error::Result;
+use crate::store::remote::slots::Outcome;
 
 /// The status of an answer that says that nobody listens.
 const NO_RESPONDERS: u16 = 503;
@@ -85,15 +86,13 @@ impl Session {
 
     /// Sends a request and waits for its answer, at most until `end`.
     pub async fn ask(&self, subject: Subject, payload: Bytes, headers: Option<Headers>, end: Instant) -> Asked {
-        let mut ticket = self.socket.request(subject, headers, payload);
-        match tokio::time::timeout_at(end, &mut ticket).await {
-            Ok(Outcome::Answer(message)) if message.status() == Some(NO_RESPONDERS) => Asked::NoResponders,
-            Ok(Outcome::Answer(message)) => Asked::Answer(message),
-            Ok(Outcome::Denied(text)) => Asked::Denied(text),
-            Ok(Outcome::Ended { sent: true }) => Asked::Lost,
-            Ok(Outcome::Ended { sent: false }) => Asked::Unsent,
-            Err(_) if ticket.withdraw() => Asked::TimedOut,
-            Err(_) => Asked::Unsent,
+        match self.socket.request(subject, headers, payload, end).await {
+            Outcome::Answer(Reply::Message(message)) if message.status() == Some(NO_RESPONDERS) => Asked::NoResponders,
+            Outcome::Answer(Reply::Message(message)) => Asked::Answer(message),
+            Outcome::Answer(Reply::Denied(text)) => Asked::Denied(text),
+            Outcome::Ended { sent: true } => Asked::Lost,
+            Outcome::Late { sent: true } => Asked::TimedOut,
+            Outcome::Ended { sent: false } | Outcome::Late { sent: false } => Asked::Unsent,
         }
     }
 }

@@ -2,7 +2,10 @@
 
 pub mod backoff;
 pub mod counters;
+pub mod drive;
 pub mod events;
+pub mod expiry;
+pub mod silence;
 pub mod slots;
 pub mod socket;
 pub mod tls;

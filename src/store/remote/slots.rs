@@ -19,6 +19,21 @@ pub struct Token {
     generation: u32,
 }
 
+impl Token {
+    /// One that no request has: for what nobody waits for the answer of.
+    pub const NOBODY: Token = Token { place: 0, generation: 0 };
+
+    /// The token as a number.
+    pub fn number(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.place)
+    }
+
+    /// The token of a number.
+    pub fn of_number(number: u64) -> Token {
+        Token { place: number as u32, generation: (number >> 32) as u32 }
+    }
+}
+
 /// What a request came to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome<A> {
@@ -39,7 +54,8 @@ pub enum Outcome<A> {
 enum State<A> {
     Free,
     Queued,
-    Sent,
+    /// Sent, as the so-many-eth.
+    Sent(u64),
     Done(Outcome<A>),
 }
 
@@ -55,13 +71,14 @@ struct Slot<R, A> {
 pub struct Slots<R, A> {
     slots: Vec<Slot<R, A>>,
     free: Vec<u32>,
+    sent: u64,
     /// No request under way has an earlier deadline.
     earliest: Option<Instant>,
 }
 
 impl<R, A> Default for Slots<R, A> {
     fn default() -> Slots<R, A> {
-        Slots { slots: Vec::new(), free: Vec::new(), earliest: None }
+        Slots { slots: Vec::new(), free: Vec::new(), sent: 0, earliest: None }
     }
 }
 
@@ -81,14 +98,34 @@ impl<R: Default, A> Slots<R, A> {
 
     /// Notes that a request is being sent, and shows it; `None` when nobody waits for it, so that it must not be.
     pub fn send(&mut self, token: Token) -> Option<&R> {
+        let order = self.sent;
+        self.sent += 1;
         let slot = self.find(token).filter(|slot| matches!(slot.state, State::Queued))?;
-        slot.state = State::Sent;
+        slot.state = State::Sent(order);
         Some(&slot.request)
+    }
+
+    /// Tells a request that it will not be sent; whoever is given back has to be woken.
+    pub fn refuse(&mut self, token: Token) -> Option<Waker> {
+        let slot = self.find(token).filter(|slot| matches!(slot.state, State::Queued))?;
+        slot.state = State::Done(Outcome::Ended { sent: false });
+        slot.waker.take()
     }
 
     /// Gives a request that was sent its answer; whoever is given back has to be woken.
     pub fn answer(&mut self, token: Token, answer: A) -> Option<Waker> {
-        let slot = self.find(token).filter(|slot| matches!(slot.state, State::Sent))?;
+        let slot = self.find(token).filter(|slot| matches!(slot.state, State::Sent(_)))?;
+        slot.state = State::Done(Outcome::Answer(answer));
+        slot.waker.take()
+    }
+
+    /// Gives an answer to the request that was sent first of those that are as asked.
+    pub fn answer_first(&mut self, is_asked: impl Fn(&R) -> bool, answer: A) -> Option<Waker> {
+        let sent = self.slots.iter_mut().filter_map(|slot| match slot.state {
+            State::Sent(order) if is_asked(&slot.request) => Some((order, slot)),
+            _ => None,
+        });
+        let (_, slot) = sent.min_by_key(|(order, _)| *order)?;
         slot.state = State::Done(Outcome::Answer(answer));
         slot.waker.take()
     }
@@ -123,7 +160,7 @@ impl<R: Default, A> Slots<R, A> {
         for slot in &mut self.slots {
             let sent = match slot.state {
                 State::Queued => false,
-                State::Sent => true,
+                State::Sent(_) => true,
                 State::Free | State::Done(_) => continue,
             };
             if let Some(outcome) = outcome(slot, sent) {
@@ -141,7 +178,7 @@ impl<R: Default, A> Slots<R, A> {
             State::Done(outcome) => outcome,
             // Whoever comes a second time without an answer may come because of the deadline, before us.
             State::Queued if slot.waker.is_some() && slot.deadline <= Instant::now() => Outcome::Late { sent: false },
-            State::Sent if slot.waker.is_some() && slot.deadline <= Instant::now() => Outcome::Late { sent: true },
+            State::Sent(_) if slot.waker.is_some() && slot.deadline <= Instant::now() => Outcome::Late { sent: true },
             state => {
                 slot.state = state;
                 match &mut slot.waker {
@@ -224,6 +261,42 @@ mod tests {
         assert_eq!(poll(&mut slots, queued), Poll::Ready((Outcome::Ended { sent: false }, "a")));
         assert_eq!(poll(&mut slots, sent), Poll::Ready((Outcome::Ended { sent: true }, "b")));
         assert_eq!(poll(&mut slots, answered), Poll::Ready((Outcome::Answer("3"), "c")));
+    }
+
+    #[test]
+    fn a_request_is_refused_before_it_is_sent_only() {
+        let mut slots = Words::default();
+        let (first, second) = (slots.take("a", later(9)), slots.take("b", later(9)));
+        slots.send(first);
+        slots.refuse(first);
+        slots.refuse(second);
+        assert_eq!(poll(&mut slots, first), Poll::Pending);
+        assert_eq!(slots.send(second), None);
+        assert_eq!(poll(&mut slots, second), Poll::Ready((Outcome::Ended { sent: false }, "b")));
+    }
+
+    #[test]
+    fn an_answer_that_names_no_request_is_for_the_first_that_was_sent() {
+        let mut slots = Words::default();
+        let tokens = ["a", "b", "b", "b"].map(|request| slots.take(request, later(9)));
+        for place in [2, 1, 0] {
+            slots.send(tokens[place]);
+        }
+        slots.answer_first(|request| *request == "b", "no");
+        assert_eq!(poll(&mut slots, tokens[2]), Poll::Ready((Outcome::Answer("no"), "b")));
+        for place in [0, 1, 3] {
+            assert_eq!(poll(&mut slots, tokens[place]), Poll::Pending);
+        }
+    }
+
+    #[test]
+    fn a_token_is_a_number_and_no_request_has_that_of_nobody() {
+        let mut slots = Words::default();
+        let token = slots.take("a", later(9));
+        assert_eq!(Token::of_number(token.number()), token);
+        slots.send(token);
+        slots.answer(Token::NOBODY, "nobody's");
+        assert_eq!(poll(&mut slots, token), Poll::Pending);
     }
 
     #[test]

@@ -1,34 +1,29 @@
 //! The task that moves one connection's bytes.
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::Instant;
 
-use super::silence::{Sent, Silence, Verdict};
-use super::slots::{Digits, Token};
 use super::stream::Stream;
-use super::{ANSWERS, Command, Shared};
+use super::token::{self, Digits};
+use super::{ANSWERS, Command, Reply, Request, Shared};
 use crate::log::{self, Level};
 use crate::store::nats::TARGET;
 use crate::store::nats::wire::{Frame, Info, Message, Parser, command};
+use crate::store::remote::drive::{self, Exchange, Next, Reason, TURN};
+use crate::store::remote::expiry::Expiry;
+use crate::store::remote::silence::{Sent, Silence, Verdict};
+use crate::store::remote::slots::Slots;
 
-/// How often the connection looks whether the server still speaks. One that does not is given up at the [`silence`]'s
-/// seventh: after 2.4 s at least, 2.8 s at most, as it falls silent within one.
-///
-/// [`silence`]: super::silence
-const TICK: Duration = Duration::from_millis(400);
 /// How many bytes are gathered before they are written.
 const BATCH: usize = 256 << 10;
-
-type Reason = String;
 
 struct Driver {
     stream: Stream,
@@ -42,7 +37,7 @@ struct Driver {
     is_unflushed: bool,
     /// Who has to be told of what came, once the lock is free.
     wakers: Vec<Waker>,
-    tick: Interval,
+    expiry: Expiry,
     silence: Silence,
     /// What the server complained of last, which may be why it hangs up.
     complaint: Option<String>,
@@ -50,9 +45,6 @@ struct Driver {
 
 /// Moves bytes until the connection ends, then tells every request that is still open.
 pub(super) async fn drive(stream: Stream, parser: Parser, shared: Arc<Shared>) {
-    let mut tick = tokio::time::interval(TICK);
-    // A process that slept must not take its own absence for the server's.
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut driver = Driver {
         stream,
         shared,
@@ -62,14 +54,14 @@ pub(super) async fn drive(stream: Stream, parser: Parser, shared: Arc<Shared>) {
         written: 0,
         is_unflushed: false,
         wakers: Vec::new(),
-        tick,
+        expiry: Expiry::default(),
         silence: Silence::default(),
         complaint: None,
     };
     // However the task ends: nobody else would tell the requests.
     let _end = EndOnDrop(Arc::clone(&driver.shared));
     let reason = match driver.take_frames() {
-        Ok(()) => poll_fn(|context| driver.poll(context)).await,
+        Ok(_) => drive::drive(&mut driver).await,
         Err(reason) => reason,
     };
     driver.shared.end(&reason);
@@ -84,71 +76,83 @@ impl Drop for EndOnDrop {
     }
 }
 
-impl Driver {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Reason> {
+impl Exchange for Driver {
+    fn listen(&self, context: &Context<'_>) {
         self.shared.arrived.register(context.waker());
-        loop {
-            if let Some(reason) = self.take_commands() {
-                return Poll::Ready(reason);
-            }
-            match self.exchange(context) {
-                Err(reason) => return Poll::Ready(reason),
-                Ok(true) => {}
-                Ok(false) => break,
-            }
-        }
-        // After the reading, so that what has come counts.
-        while self.tick.poll_tick(context).is_ready() {
-            if let Err(reason) = self.note_silence() {
-                return Poll::Ready(reason);
-            }
-            if let Err(reason) = self.exchange(context) {
-                return Poll::Ready(reason);
-            }
-        }
-        Poll::Pending
     }
 
-    /// Moves queued commands among the outgoing bytes; says why the connection was ended, if it was.
     fn take_commands(&mut self) -> Option<Reason> {
         let shared = Arc::clone(&self.shared);
         // Its next silence may be its end: what is not sent yet is for its successor, and has no doubt about it.
         let is_leaving = shared.leaving.is_raised();
         let mut state = shared.state.lock();
         if let Some(reason) = &state.ended {
-            return Some(reason.to_string());
+            return Some(Arc::clone(reason));
         }
         state.is_awake = false;
         while self.outgoing.len() - self.written < BATCH
             && let Some(command) = state.queue.pop_front()
         {
-            if let Command::Request { token, .. } = &command {
-                if is_leaving {
-                    self.wakers.extend(state.slots.refuse(*token));
-                    continue;
-                }
-                if !state.slots.send(*token) {
-                    continue;
-                }
+            match command {
+                Command::Request(token) if is_leaving => self.wakers.extend(state.slots.refuse(token)),
+                command => self.encode(command, &mut state.slots),
             }
-            self.encode(command);
         }
         drop(state);
         self.wakers.drain(..).for_each(Waker::wake);
         None
     }
 
-    fn encode(&mut self, command: Command) {
+    fn exchange(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
+        self.write(context)?;
+        let next = self.read(context)?;
+        // The server asks whether we are there.
+        if self.written < self.outgoing.len() {
+            self.write(context)?;
+        }
+        let has_room = self.outgoing.len() - self.written < BATCH;
+        let has_more = next == Next::Wait && has_room && !self.shared.state.lock().queue.is_empty();
+        Ok(if has_more { Next::Again } else { next })
+    }
+
+    fn expire(&mut self, context: &mut Context<'_>) {
+        loop {
+            let Some(earliest) = self.shared.state.lock().slots.earliest() else { return };
+            if !self.expiry.has_come(earliest, context) {
+                return;
+            }
+            let wakers = self.shared.state.lock().slots.expire(Instant::now());
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn note_silence(&mut self) -> Result<(), Reason> {
+        // A kernel that does not say leaves the question's answer as the only sign of life.
+        let sent = Sent::of(self.stream.socket()).unwrap_or_default();
+        match self.silence.tick(sent, self.outgoing.len() - self.written) {
+            Verdict::Wait => {}
+            Verdict::Ask => self.outgoing.extend_from_slice(command::PING),
+            Verdict::Gone => return Err("the server has not said a byte for 2.4 s".into()),
+        }
+        Ok(())
+    }
+}
+
+impl Driver {
+    fn encode(&mut self, command: Command, slots: &mut Slots<Request, Reply>) {
         let inbox = self.shared.inbox.as_bytes();
         let mut digits = Digits::default();
         let out = &mut self.outgoing;
         match command {
-            Command::Request { token, subject, headers, payload } => {
-                let reply = [inbox, token.write(&mut digits)];
-                command::publish(out, subject.as_bytes(), &reply, headers.as_ref(), &payload);
+            Command::Request(token) => {
+                // Its caller may have gone.
+                let Some(Request { subject, headers, payload }) = slots.send(token) else { return };
+                let reply = [inbox, token::write(token, &mut digits)];
+                command::publish(out, subject.as_bytes(), &reply, headers.as_ref(), payload);
             }
             Command::Publish { subject, token: Some(token) } => {
-                command::publish(out, subject.as_bytes(), &[inbox, token.write(&mut digits)], None, b"");
+                let reply = [inbox, token::write(token, &mut digits)];
+                command::publish(out, subject.as_bytes(), &reply, None, b"");
             }
             Command::Publish { subject, token: None } => command::publish(out, subject.as_bytes(), &[], None, b""),
             Command::Subscribe { number, subject, messages } => {
@@ -160,18 +164,6 @@ impl Driver {
                 command::unsubscribe(out, number);
             }
         }
-    }
-
-    /// Writes and reads what can be; says whether there may be more to do at once.
-    fn exchange(&mut self, context: &mut Context<'_>) -> Result<bool, Reason> {
-        self.write(context)?;
-        self.read(context)?;
-        // The server asks whether we are there.
-        if self.written < self.outgoing.len() {
-            self.write(context)?;
-        }
-        let has_room = self.outgoing.len() - self.written < BATCH;
-        Ok(has_room && !self.shared.state.lock().queue.is_empty())
     }
 
     fn write(&mut self, context: &mut Context<'_>) -> Result<(), Reason> {
@@ -215,39 +207,46 @@ impl Driver {
         }
     }
 
-    fn read(&mut self, context: &mut Context<'_>) -> Result<(), Reason> {
+    fn read(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
         loop {
+            // First what was read before the others had their turn.
+            if self.take_frames()? == Next::Yield {
+                return Ok(Next::Yield);
+            }
             // Polled once and dropped: it keeps nothing between polls.
             let polled = pin!(self.stream.read_buf(self.parser.buffer())).poll(context);
             match polled {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return Ok(Next::Wait),
                 Poll::Ready(Err(error)) => return Err(failed(&error)),
                 Poll::Ready(Ok(0)) => return Err(self.hung_up()),
                 Poll::Ready(Ok(_)) => {}
             }
             self.silence.end();
-            self.take_frames()?;
         }
     }
 
-    fn take_frames(&mut self) -> Result<(), Reason> {
-        let taken = loop {
-            match self.parser.next_frame() {
-                Ok(Some(frame)) => self.take_frame(frame),
-                Ok(None) => break Ok(()),
-                Err(malformed) => break Err(malformed.0.to_owned()),
-            }
-        };
+    fn take_frames(&mut self) -> Result<Next, Reason> {
+        let taken = self.take_turn();
         self.wakers.drain(..).for_each(Waker::wake);
         taken
+    }
+
+    fn take_turn(&mut self) -> Result<Next, Reason> {
+        for _ in 0..TURN {
+            match self.parser.next_frame().map_err(|malformed| Reason::from(malformed.0))? {
+                Some(frame) => self.take_frame(frame),
+                None => return Ok(Next::Wait),
+            }
+        }
+        Ok(Next::Yield)
     }
 
     fn take_frame(&mut self, frame: Frame) {
         match frame {
             Frame::Message(ANSWERS, message) => {
                 let token = message.subject.as_bytes().strip_prefix(self.shared.inbox.as_bytes());
-                if let Some(token) = token.and_then(Token::parse) {
-                    let waker = self.shared.state.lock().slots.answer(token, message);
+                if let Some(token) = token.and_then(token::parse) {
+                    let waker = self.shared.state.lock().slots.answer(token, Reply::Message(message));
                     self.wakers.extend(waker);
                 }
             }
@@ -277,10 +276,13 @@ impl Driver {
         self.complaint = Some(text.to_owned());
         let mut state = self.shared.state.lock();
         let waker = match denied(text) {
-            Some((Denied::Subject, subject)) => state.slots.deny_first(subject, text),
+            Some((Denied::Subject, subject)) => {
+                let is_denied = |request: &Request| request.subject.as_str() == subject;
+                state.slots.answer_first(is_denied, Reply::Denied(text.to_owned()))
+            }
             Some((Denied::Reply, subject)) => {
-                let token = subject.strip_prefix(&*self.shared.inbox).and_then(|token| Token::parse(token.as_bytes()));
-                token.and_then(|token| state.slots.deny(token, text))
+                let token = subject.strip_prefix(&*self.shared.inbox).and_then(|token| token::parse(token.as_bytes()));
+                token.and_then(|token| state.slots.answer(token, Reply::Denied(text.to_owned())))
             }
             None => None,
         };
@@ -289,20 +291,9 @@ impl Driver {
 
     fn hung_up(&self) -> Reason {
         match &self.complaint {
-            Some(text) => format!("the server hung up; it has said: {text}"),
-            None => "the server hung up".to_owned(),
+            Some(text) => format!("the server hung up; it has said: {text}").into(),
+            None => "the server hung up".into(),
         }
-    }
-
-    fn note_silence(&mut self) -> Result<(), Reason> {
-        // A kernel that does not say leaves the question's answer as the only sign of life.
-        let sent = Sent::of(self.stream.socket()).unwrap_or_default();
-        match self.silence.tick(sent, self.outgoing.len() - self.written) {
-            Verdict::Wait => {}
-            Verdict::Ask => self.outgoing.extend_from_slice(command::PING),
-            Verdict::Gone => return Err("the server has not said a byte for 2.4 s".into()),
-        }
-        Ok(())
     }
 }
 
@@ -326,7 +317,7 @@ fn denied(text: &str) -> Option<(Denied, &str)> {
 }
 
 fn failed(error: &io::Error) -> Reason {
-    format!("the connection failed: {error}")
+    format!("the connection failed: {error}").into()
 }
 
 #[cfg(all(test, not(larder_loom)))]

@@ -1,6 +1,6 @@
 //! One connection to one server: requests of any number of callers, and subscriptions.
 //!
-//! A caller leaves its command in the queue and waits in a [slot](slots) for its answer; one task for each connection
+//! A caller leaves its request in a [slot](crate::store::remote::slots) and waits there for its answer; one task for each connection
 //! ([`driver`]) writes all that is queued in one piece, and gives out what comes. So that 64 callers cost one system call,
 //! not 64, and no request allocates. All answers come to one subscription, `_INBOX.<random>.*`.
 //!
@@ -10,9 +10,8 @@
 
 mod driver;
 mod login;
-mod silence;
-mod slots;
 mod stream;
+mod token;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -26,15 +25,15 @@ use data_encoding::BASE32_DNSSEC;
 use futures_util::task::AtomicWaker;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::wire::{Headers, Info, Message, Subject};
 use crate::error::{Error, Result, Status};
 use crate::runtime::Signal;
+use crate::store::remote::slots::{Outcome, Slots, Token};
 use crate::sync::Mutex;
 
 pub use login::open;
-pub use slots::Outcome;
-use slots::{Slots, Token};
 
 /// The number of the subscription that answers come to.
 const ANSWERS: u64 = 1;
@@ -42,18 +41,45 @@ const ANSWERS: u64 = 1;
 /// How many messages may wait for a subscription's reader; the server's flow control holds them far below it.
 const SUBSCRIPTION_CAPACITY: usize = 1 << 20;
 
+/// What a request sends.
+#[derive(Default)]
+struct Request {
+    subject: Subject,
+    headers: Option<Headers>,
+    payload: Bytes,
+}
+
+/// What a request is answered with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// A message.
+    Message(Message),
+    /// The server denied it, in these words.
+    Denied(String),
+}
+
 /// What the driver is asked to send.
 enum Command {
-    Request { token: Token, subject: Subject, headers: Option<Headers>, payload: Bytes },
-    Publish { subject: Subject, token: Option<Token> },
-    Subscribe { number: u64, subject: Subject, messages: mpsc::Sender<Message> },
-    Unsubscribe { number: u64 },
+    /// The request in this slot.
+    Request(Token),
+    Publish {
+        subject: Subject,
+        token: Option<Token>,
+    },
+    Subscribe {
+        number: u64,
+        subject: Subject,
+        messages: mpsc::Sender<Message>,
+    },
+    Unsubscribe {
+        number: u64,
+    },
 }
 
 #[derive(Default)]
 struct State {
     queue: VecDeque<Command>,
-    slots: Slots,
+    slots: Slots<Request, Reply>,
     /// Why the connection ended, if it has.
     ended: Option<Arc<str>>,
     /// The driver was woken and has not come by yet.
@@ -161,14 +187,14 @@ impl Socket {
         self.shared.state.lock().ended.clone()
     }
 
-    /// Sends a request; its answer comes by the ticket.
-    pub fn request(&self, subject: Subject, headers: Option<Headers>, payload: Bytes) -> Ticket<'_> {
+    /// Sends a request; its answer comes by the ticket, or that there is none at the deadline.
+    pub fn request(&self, subject: Subject, headers: Option<Headers>, payload: Bytes, end: Instant) -> Ticket<'_> {
         let mut state = self.shared.state.lock();
         if state.ended.is_some() {
             return Ticket { shared: &self.shared, token: None };
         }
-        let token = state.slots.take(subject.clone());
-        let is_first = self.shared.push(&mut state, Command::Request { token, subject, headers, payload });
+        let token = state.slots.take(Request { subject, headers, payload }, end);
+        let is_first = self.shared.push(&mut state, Command::Request(token));
         drop(state);
         if is_first {
             self.shared.arrived.wake();
@@ -218,23 +244,16 @@ pub struct Ticket<'a> {
     token: Option<Token>,
 }
 
-impl Ticket<'_> {
-    /// Gives it up; says whether it may have reached the server.
-    pub fn withdraw(mut self) -> bool {
-        self.token.take().is_some_and(|token| self.shared.state.lock().slots.release(token))
-    }
-}
-
 impl Future for Ticket<'_> {
-    type Output = Outcome;
+    type Output = Outcome<Reply>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<Reply>> {
         let Some(token) = self.token else { return Poll::Ready(Outcome::Ended { sent: false }) };
         let polled = self.shared.state.lock().slots.poll(token, context);
         if polled.is_ready() {
             self.token = None;
         }
-        polled
+        polled.map(|(outcome, _)| outcome)
     }
 }
 

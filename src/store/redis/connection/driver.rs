@@ -1,53 +1,33 @@
 //! The task that moves one connection's bytes.
 
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
+use tokio::time::Instant;
 
 use super::stream::Stream;
 use super::{Answers, Command, Reason, Shared};
 use crate::store::redis::wire::{Packed, Parser, Value};
+use crate::store::remote::drive::{self, Exchange, Next, TURN};
+use crate::store::remote::expiry::Expiry;
+use crate::store::remote::silence::{Sent, Silence, Verdict};
 use crate::store::remote::slots::Token;
 
-/// How often the connection looks whether the server still speaks.
-const TICK: Duration = Duration::from_millis(250);
-/// Ticks without a byte after which the server is asked for one.
-const QUIET_BEFORE_PING: u32 = 4;
-/// Ticks without a byte after which the connection is given up: 2.5 s at most, with the tick in which it fell silent.
-const QUIET_BEFORE_END: u32 = 9;
-/// How long the timer of deadlines sleeps while there is no request.
-const IDLE: Duration = Duration::from_secs(3600);
 /// How many bytes are gathered before they are written.
 const BATCH: usize = 256 << 10;
-/// How many answers are given out before those who got them have their turn. What they ask for next is then with the
-/// server while the rest is given out: with all at once, client and server would wait for each other.
-const TURN: usize = 32;
 
 struct InFlight {
     left: u32,
     answers: Answers,
     /// Who asked; `None` for what nobody waits for the answer of.
     token: Option<Token>,
-}
-
-/// What a driver does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    /// The same again: there may be more to do.
-    Again,
-    /// The same again, after the others that are runnable.
-    Yield,
-    /// Nothing, until it is woken.
-    Wait,
 }
 
 struct Driver {
@@ -61,17 +41,12 @@ struct Driver {
     in_flight: VecDeque<InFlight>,
     /// Who has to be told of what came, once the lock is free.
     wakers: Vec<Waker>,
-    /// Until the earliest deadline of a request, as far as that is known.
-    expiry: Pin<Box<Sleep>>,
-    tick: Interval,
-    quiet: u32,
+    expiry: Expiry,
+    silence: Silence,
 }
 
 /// Moves bytes until the connection ends, then tells every request that is still open.
 pub(super) async fn drive(stream: Stream, shared: Arc<Shared>, pushes: Option<mpsc::UnboundedSender<Vec<Value>>>) {
-    let mut tick = tokio::time::interval(TICK);
-    // A process that slept must not take its own absence for the server's.
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut driver = Driver {
         stream,
         shared,
@@ -81,13 +56,12 @@ pub(super) async fn drive(stream: Stream, shared: Arc<Shared>, pushes: Option<mp
         unflushed: false,
         in_flight: VecDeque::new(),
         wakers: Vec::new(),
-        expiry: Box::pin(tokio::time::sleep(IDLE)),
-        tick,
-        quiet: 0,
+        expiry: Expiry::default(),
+        silence: Silence::default(),
     };
     // However the task ends: nobody else would tell the requests.
     let _end = EndOnDrop(Arc::clone(&driver.shared));
-    let reason = poll_fn(|context| driver.poll(context)).await;
+    let reason = drive::drive(&mut driver).await;
     driver.shared.end(&reason);
 }
 
@@ -100,39 +74,11 @@ impl Drop for EndOnDrop {
     }
 }
 
-impl Driver {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Reason> {
+impl Exchange for Driver {
+    fn listen(&self, context: &Context<'_>) {
         self.shared.arrived.register(context.waker());
-        loop {
-            if let Some(reason) = self.take_commands() {
-                return Poll::Ready(reason);
-            }
-            match self.exchange(context) {
-                Err(reason) => return Poll::Ready(reason),
-                Ok(Next::Again) => {}
-                Ok(Next::Wait) => break,
-                Ok(Next::Yield) => {
-                    context.waker().wake_by_ref();
-                    break;
-                }
-            }
-        }
-        // After the reading, so that what has come counts.
-        self.expire(context);
-        while self.tick.poll_tick(context).is_ready() {
-            if let Err(reason) = self.note_silence() {
-                return Poll::Ready(reason);
-            }
-            match self.exchange(context) {
-                Err(reason) => return Poll::Ready(reason),
-                Ok(Next::Wait) => {}
-                Ok(Next::Again | Next::Yield) => context.waker().wake_by_ref(),
-            }
-        }
-        Poll::Pending
     }
 
-    /// Moves queued commands among the outgoing bytes; says why the connection was ended, if it was.
     fn take_commands(&mut self) -> Option<Reason> {
         let mut state = self.shared.state.lock();
         if let Some(reason) = &state.ended {
@@ -158,14 +104,10 @@ impl Driver {
         None
     }
 
-    /// Tells the requests whose deadline has passed.
     fn expire(&mut self, context: &mut Context<'_>) {
         loop {
             let Some(earliest) = self.shared.state.lock().slots.earliest() else { return };
-            if self.expiry.deadline() != earliest {
-                self.expiry.as_mut().reset(earliest);
-            }
-            if self.expiry.as_mut().poll(context).is_pending() {
+            if !self.expiry.has_come(earliest, context) {
                 return;
             }
             let wakers = self.shared.state.lock().slots.expire(Instant::now());
@@ -173,13 +115,29 @@ impl Driver {
         }
     }
 
-    /// Writes and reads what can be; says what comes next.
     fn exchange(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
         let wrote = self.write(context)?;
         let next = self.read(context)?;
         Ok(if wrote && next == Next::Wait { Next::Again } else { next })
     }
 
+    fn note_silence(&mut self) -> Result<(), Reason> {
+        // A kernel that does not say leaves the question's answer as the only sign of life.
+        let sent = Sent::of(self.stream.socket()).unwrap_or_default();
+        match self.silence.tick(sent, self.outgoing.len()) {
+            Verdict::Wait => {}
+            Verdict::Ask => {
+                let ping = Packed::of(&[b"PING"]);
+                self.outgoing.extend_from_slice(ping.bytes());
+                self.in_flight.push_back(InFlight { left: 1, answers: Answers::new(), token: None });
+            }
+            Verdict::Gone => return Err("the server has not said a byte for 2.4 s".into()),
+        }
+        Ok(())
+    }
+}
+
+impl Driver {
     fn write(&mut self, context: &mut Context<'_>) -> Result<bool, Reason> {
         let mut wrote = false;
         while !self.outgoing.is_empty() {
@@ -188,10 +146,6 @@ impl Driver {
                 Poll::Ready(Ok(0)) => return Err("the server takes no more bytes".into()),
                 Poll::Ready(Ok(count)) => {
                     let _ = self.outgoing.split_to(count);
-                    // A server that takes what had to wait is there; one that hangs fills its buffers once.
-                    if !self.outgoing.is_empty() {
-                        self.quiet = 0;
-                    }
                     wrote = true;
                 }
                 Poll::Ready(Err(error)) => return Err(failed(&error)),
@@ -236,7 +190,7 @@ impl Driver {
                 Poll::Ready(Ok(_)) => {}
             }
             has_read = true;
-            self.quiet = 0;
+            self.silence.end();
         }
     }
 
@@ -283,19 +237,6 @@ impl Driver {
         if let Some(pushes) = &self.pushes {
             let _ = pushes.send(values);
         }
-    }
-
-    fn note_silence(&mut self) -> Result<(), Reason> {
-        self.quiet += 1;
-        if self.quiet >= QUIET_BEFORE_END {
-            return Err("the server has not said a byte for 2 s".into());
-        }
-        if self.quiet == QUIET_BEFORE_PING && self.outgoing.is_empty() {
-            let ping = Packed::of(&[b"PING"]);
-            self.outgoing.extend_from_slice(ping.bytes());
-            self.in_flight.push_back(InFlight { left: 1, answers: Answers::new(), token: None });
-        }
-        Ok(())
     }
 }
 

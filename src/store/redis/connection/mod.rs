@@ -29,10 +29,8 @@ use crate::store::redis::wire::{Packed, Value};
 use crate::store::remote::slots::{Outcome, Slots, Token};
 use crate::sync::Mutex;
 
+pub use crate::store::remote::drive::Reason;
 pub use stream::{Address, Tls};
-
-/// Why a connection ended, for logs and errors.
-pub type Reason = Arc<str>;
 
 /// The answers to the commands of one request.
 pub type Answers = SmallVec<[Value; 1]>;

@@ -90,6 +90,16 @@ pub async fn open(address: &Address, tls: Option<&Tls>, limit: Duration) -> io::
     Ok(Stream::Tls(Box::new(stream)))
 }
 
+impl Stream {
+    /// What carries it.
+    pub fn socket(&self) -> &TcpStream {
+        match self {
+            Stream::Plain(socket) => socket,
+            Stream::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
