@@ -144,6 +144,38 @@ fn marks_of_removals_do_not_pile_up_in_our_own_buckets() {
 }
 
 #[test]
+fn marks_of_removals_do_not_pile_up_where_nobody_lists() {
+    let (name, foreign) = (bucket(), Foreign::new(&oldest()));
+    let mut config = settings(&oldest(), json!({})).expect("usable");
+    config.marker_age = Duration::from_millis(100);
+    let backend = NatsBackend::open(config);
+    let stores = ["a", "b"].map(|table| backend.open(&name, table).expect("a store"));
+    for number in 0..150 {
+        for store in &stores {
+            put(store, format!("k{number}").as_bytes(), b"v");
+            wait(store.remove(format!("k{number}").as_bytes(), None)).expect("removed");
+        }
+    }
+    put(&stores[0], b"stays", b"v");
+    // As often as it takes for one of them to be the one that looks, some hundred times.
+    let stream = format!("KV_{name}");
+    let end = std::time::Instant::now() + Duration::from_secs(60);
+    while foreign.messages(&stream) > 150 {
+        assert!(std::time::Instant::now() < end, "{} messages", foreign.messages(&stream));
+        put(&stores[0], b"comes and goes", b"v");
+        wait(stores[0].remove(b"comes and goes", None)).expect("removed");
+    }
+    assert_eq!(get(&stores[0], b"stays").as_deref(), Some(&b"v"[..]));
+    // A server that can is told to do it.
+    let (name, foreign) = (bucket(), Foreign::new(&current()));
+    let store = store(&current(), &name, json!({}));
+    put(&store, b"k", b"v");
+    wait(store.remove(b"k", None)).expect("removed");
+    let (headers, _) = foreign.last(&format!("KV_{name}"), &format!("$KV.{name}.t.kk"));
+    assert!(headers.contains("KV-Operation: DEL") && headers.contains("Nats-TTL: 3600"), "{headers}");
+}
+
+#[test]
 fn marks_stay_in_buckets_of_others() {
     let (address, name) = (oldest(), bucket());
     let foreign = Foreign::new(&address);

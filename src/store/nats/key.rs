@@ -143,8 +143,13 @@ impl Keys {
         match self.format {
             Format::Larder => format!("{}t{}.*", self.subjects, names::escape(self.table.as_bytes())),
             Format::Raw if !self.table.is_empty() => format!("{}{}.>", self.subjects, self.table),
-            Format::Raw | Format::GoMicro => format!("{}>", self.subjects),
+            Format::Raw | Format::GoMicro => self.all_subjects(),
         }
+    }
+
+    /// The subjects of all tables.
+    pub fn all_subjects(&self) -> String {
+        format!("{}>", self.subjects)
     }
 
     fn check_length(&self, what: &'static str, encoded: usize) -> Result<()> {

@@ -10,9 +10,9 @@ use super::TARGET;
 use super::consumer::{Delivered, Start, Wanted};
 use super::entry;
 use super::key::Place;
-use super::protocol::Mark;
 use super::snapshot::snapshot;
 use super::store::Table;
+use super::sweep::{Marks, sweep};
 use super::write::SharedTable;
 use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
@@ -26,8 +26,6 @@ use crate::sync::Mutex;
 const MOST_SINGLE_READS: usize = 1024;
 /// How many reads or writes of one call are under way at once.
 pub(super) const WINDOW: usize = 1024;
-/// How many marks of removals a list passes by without having the old ones removed.
-const TOLERATED_MARKS: usize = 64;
 
 /// A record that a list has found.
 #[derive(Clone)]
@@ -36,13 +34,6 @@ pub(super) struct Listed {
     pub place: Place,
     /// Its revision then.
     pub revision: u64,
-}
-
-/// A mark that a list came by.
-struct Seen {
-    subject: String,
-    sequence: u64,
-    time_unix_ms: u64,
 }
 
 impl Table {
@@ -133,19 +124,17 @@ impl Table {
         let connection = &self.engine.connection;
         let Some(facts) = self.bucket.refresh(connection, end).await? else { return Ok(Vec::new()) };
         let mut records: BTreeMap<Place, Record> = BTreeMap::new();
-        let mut marks = Vec::new();
+        let mut marks = Marks::new(self.config().marker_age);
         let mut failure = Ok(());
         let format = self.keys.format();
         let each = |delivered: Option<Delivered>| {
-            let Some(Delivered { subject, stored, .. }) = delivered else {
+            let Some(delivered) = delivered else {
                 records.clear();
                 marks.clear();
                 return;
             };
-            if stored.marks.mark != Mark::None {
-                let (sequence, time_unix_ms) = (stored.sequence, stored.time_unix_ms);
-                marks.push(Seen { subject: subject.to_string(), sequence, time_unix_ms });
-            }
+            marks.note(&delivered);
+            let Delivered { subject, stored, .. } = delivered;
             let Some(place) = self.keys.decode(&subject).filter(|place| options.matches(&place.key)) else { return };
             let key = place.key.as_slice();
             let record = if !entry::is_live(&facts, &stored) {
@@ -166,35 +155,11 @@ impl Table {
         let wanted = Wanted { filter: self.keys.filter(), start: Start::LastOfEach, headers_only: !bodies };
         snapshot(connection, &self.bucket, &facts, &wanted, end, each).await?;
         failure?;
-        if facts.is_own && marks.len() > TOLERATED_MARKS {
-            self.sweep(marks);
+        if facts.is_own && marks.are_many() {
+            sweep(self, marks);
         }
         // What expired while the rest came must not be shown.
         Ok(records.into_iter().filter(|(_, record)| !record.is_expired()).collect())
-    }
-
-    /// Has old marks of removals removed, in a task of its own. Newer messages of their keys stay.
-    fn sweep(self: &Arc<Self>, marks: Vec<Seen>) {
-        let table = Arc::clone(self);
-        let age_ms = self.config().marker_age.as_millis() as u64;
-        let before = crate::clock::unix_ms().saturating_sub(age_ms);
-        let old: Vec<Seen> = marks.into_iter().filter(|mark| mark.time_unix_ms < before).take(WINDOW).collect();
-        if old.is_empty() || self.engine.is_sweeping.swap(true, std::sync::atomic::Ordering::AcqRel) {
-            return;
-        }
-        tokio::spawn(async move {
-            let end = table.engine.connection.end();
-            let subject = format!("$JS.API.STREAM.PURGE.{}", table.bucket.stream);
-            for mark in old {
-                // The server purges below the sequence, so a record written since is out of its reach.
-                let Some(above) = mark.sequence.checked_add(1) else { continue };
-                let request = serde_json::json!({ "filter": mark.subject, "seq": above });
-                if !matches!(table.engine.connection.api(&subject, &request, end).await, Ok(Ok(_))) {
-                    break;
-                }
-            }
-            table.engine.is_sweeping.store(false, std::sync::atomic::Ordering::Release);
-        });
     }
 }
 

@@ -31,6 +31,7 @@ mod session;
 mod snapshot;
 mod socket;
 mod store;
+mod sweep;
 mod watch;
 pub mod wire;
 mod write;

@@ -91,7 +91,7 @@ impl Table {
         outcomes
     }
 
-    async fn remove_all(&self, nats_keys: Vec<String>, end: Instant) -> Result<u64> {
+    async fn remove_all(self: &Arc<Self>, nats_keys: Vec<String>, end: Instant) -> Result<u64> {
         let mut removed = 0;
         for window in nats_keys.chunks(WINDOW) {
             let removals = window.iter().map(|nats_key| self.take_out(nats_key, None, end));

@@ -13,6 +13,7 @@ use super::connection::{Answer, foreign, pause};
 use super::entry::{self, Draft};
 use super::protocol::{self, ApiError, Stored};
 use super::store::Table;
+use super::sweep::sweep_now_and_then;
 use super::wire::{Headers, Subject};
 use crate::error::{Error, Result, Status};
 use crate::store::options::{Condition, Durability, Lifetime, Outcome, PutOptions, Term};
@@ -123,7 +124,12 @@ impl Table {
     /// # Errors
     ///
     /// `UNAVAILABLE`, `AMBIGUOUS`, `AUTH`.
-    pub(super) async fn take_out(&self, nats_key: &str, revision: Option<u64>, end: Instant) -> Result<Outcome> {
+    pub(super) async fn take_out(
+        self: &Arc<Self>,
+        nats_key: &str,
+        revision: Option<u64>,
+        end: Instant,
+    ) -> Result<Outcome> {
         let Some(mut facts) = self.facts(end).await? else { return Ok(Outcome::NotFound) };
         for _ in 0..MOST_ROUNDS {
             let present = match self.leaders(nats_key, end).await? {
@@ -137,6 +143,7 @@ impl Table {
             let headers = self.removal(&facts, present);
             if let Published::Done(_) = self.send(&subject, &Bytes::new(), Some(&headers), end).await? {
                 self.engine.counters.removed(1);
+                sweep_now_and_then(self, &facts);
                 return Ok(Outcome::Done { revision: present });
             }
         }
