@@ -70,14 +70,16 @@ fn a_buckets_limit_that_was_raised_since_hides_no_record() {
     let answer = foreign.api(&format!("STREAM.CREATE.KV_{name}"), stream(5 * seconds));
     assert!(answer.get("error").is_none(), "{answer}");
     let store = store(&address, &name, json!({"format": "raw"}));
-    // Both learn the limit; each is the first to use what it has learnt.
-    let other = crate::common::store(&address, &name, json!({"format": "raw"}));
+    // All learn the limit; each is the first to use what it has learnt.
+    let [reader, lister, remover] = [(); 3].map(|()| crate::common::store(&address, &name, json!({"format": "raw"})));
     let revision = put(&store, b"k", b"v");
-    assert!(get(&other, b"k").is_some());
+    assert!([&reader, &lister, &remover].iter().all(|store| get(store, b"k").is_some()));
     let answer = foreign.api(&format!("STREAM.UPDATE.KV_{name}"), stream(0));
     assert!(answer.get("error").is_none(), "{answer}");
     std::thread::sleep(limit + Duration::from_millis(100));
     let absent = PutOptions { condition: Condition::IfAbsent, ..PutOptions::default() };
     assert_eq!(wait(store.put(b"k", b"w", &absent)), Ok(Outcome::Conflict { revision }));
-    assert_eq!(get(&other, b"k").as_deref(), Some(&b"v"[..]));
+    assert_eq!(get(&reader, b"k").as_deref(), Some(&b"v"[..]));
+    assert_eq!(wait(lister.size()), Ok(1));
+    assert_eq!(wait(remover.remove(b"k", None)), Ok(Outcome::Done { revision }));
 }

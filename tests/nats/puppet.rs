@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -20,6 +21,13 @@ pub struct Asked {
     pub body: Value,
 }
 
+impl Asked {
+    /// The inbox that a consumer is to push to.
+    pub fn inbox(&self) -> String {
+        self.body["config"]["deliver_subject"].as_str().expect("an inbox").to_owned()
+    }
+}
+
 /// The connection, as a script answers on it.
 pub struct Line {
     stream: TcpStream,
@@ -31,6 +39,26 @@ impl Line {
     pub fn answer(&mut self, asked: &Asked, body: &Value) {
         let body = body.to_string();
         write!(self.stream, "MSG {} 1 {}\r\n{body}\r\n", asked.reply, body.len()).expect("sent");
+    }
+
+    /// Answers a request with a message of the bucket, after a while.
+    pub fn answer_late(&mut self, asked: &Asked, sequence: u64, delay: Duration) {
+        let headers = format!("NATS/1.0\r\nNats-Sequence: {sequence}\r\n\r\n");
+        let text = format!("HMSG {} 1 {} {}\r\n{headers}v\r\n", asked.reply, headers.len(), headers.len() + 1);
+        let mut stream = self.stream.try_clone().expect("a handle");
+        std::thread::spawn(move || {
+            std::thread::sleep(delay);
+            // The test may be over.
+            let _ = stream.write_all(text.as_bytes());
+        });
+    }
+
+    /// Says something of a consumer to its inbox: a status, and headers.
+    pub fn tell(&mut self, inbox: &str, status: &str, headers: &str) {
+        let number = &self.subscriptions[inbox];
+        let headers = format!("NATS/1.0 {status}\r\n{headers}\r\n");
+        let length = headers.len();
+        write!(self.stream, "HMSG {inbox} {number} {length} {length}\r\n{headers}\r\n").expect("sent");
     }
 
     /// Pushes a message to a consumer's inbox: its place in the stream and for the consumer, and how many are to come.
@@ -72,16 +100,21 @@ pub fn start(mut script: impl FnMut(&mut Line, &Asked) + Send + 'static) -> Stri
     address
 }
 
-/// The description of a stream `KV_b` on three servers whose last message has this sequence.
-pub fn replicated(last: u64) -> Value {
+/// The description of a stream: when it was created, on how many servers it is, and its last sequence.
+pub fn stream(created: &str, replicas: u64, last: u64) -> Value {
     json!({
-        "created": "2026-01-01T00:00:00Z",
-        "config": { "num_replicas": 3, "max_msgs_per_subject": 1, "allow_direct": true },
-        "state": { "messages": 2, "bytes": 2, "last_seq": last },
+        "created": created,
+        "config": { "num_replicas": replicas, "max_msgs_per_subject": 1, "allow_direct": true },
+        "state": { "messages": 1, "bytes": 1, "last_seq": last },
     })
 }
 
-/// The error of what is not there.
-pub fn missing() -> Value {
-    json!({ "error": { "code": 404, "err_code": 10_037, "description": "no message found" } })
+/// The description of a new consumer: how many messages it will bring.
+pub fn consumer(pending: u64) -> Value {
+    json!({ "name": "c", "num_pending": pending, "delivered": { "consumer_seq": 0 } })
+}
+
+/// An error of the API.
+pub fn error(code: u64, number: u64) -> Value {
+    json!({ "error": { "code": code, "err_code": number, "description": "no" } })
 }

@@ -28,18 +28,20 @@ fn leader(laggard: Laggard) -> (String, Arc<AtomicU64>) {
     let made = Arc::clone(&consumers);
     let mut inbox = String::new();
     let script = move |line: &mut Line, asked: &Asked| match asked.subject.as_str() {
-        "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::replicated(7)),
+        "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", 3, 7)),
         "$JS.API.CONSUMER.CREATE.KV_b" => {
             let number = made.fetch_add(1, Ordering::Relaxed);
-            line.answer(asked, &json!({ "name": "c", "num_pending": 1, "delivered": { "consumer_seq": 0 } }));
-            inbox = asked.body["config"]["deliver_subject"].as_str().expect("an inbox").to_owned();
+            line.answer(asked, &puppet::consumer(1));
+            inbox = asked.inbox();
             let is_behind = laggard != Laggard::StaysBehind || number == 0;
             line.push(&inbox, "$KV.b.k1", (5, 1), u64::from(!is_behind));
             if !is_behind {
                 line.push(&inbox, "$KV.b.k2", (7, 2), 0);
             }
         }
-        "$JS.API.STREAM.MSG.GET.KV_b" if laggard == Laggard::LacksNothing => line.answer(asked, &puppet::missing()),
+        "$JS.API.STREAM.MSG.GET.KV_b" if laggard == Laggard::LacksNothing => {
+            line.answer(asked, &puppet::error(404, 10_037))
+        }
         "$JS.API.STREAM.MSG.GET.KV_b" => {
             assert_eq!(asked.body, json!({ "seq": 6, "next_by_subj": "$KV.b.>" }));
             line.answer(asked, &json!({ "message": { "subject": "$KV.b.k2", "seq": 7 } }));

@@ -8,6 +8,7 @@ use larder::store::options::{WatchOptions, WatchStart};
 use serde_json::{Value, json};
 
 use crate::common::*;
+use crate::puppet;
 use crate::servers::nats::{Nats, Options};
 
 fn existing() -> WatchOptions {
@@ -91,6 +92,40 @@ fn a_bucket_that_was_made_anew_is_told_of() {
     assert_eq!(events, [(Lost, String::new(), String::new()), (Created, "c".to_owned(), "2".to_owned())]);
     put(&store, b"c", b"3");
     assert_eq!(told(&events_until(&watch, Updated)), [(Updated, "c".to_owned(), "3".to_owned())]);
+}
+
+#[test]
+fn a_bucket_that_was_made_anew_is_told_of_when_the_first_attempt_to_resume_fails() {
+    let (mut consumers, mut created) = (0, "then");
+    let address = puppet::start(move |line, asked| match asked.subject.as_str() {
+        "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream(created, 1, 1)),
+        "$JS.API.CONSUMER.CREATE.KV_b" => {
+            consumers += 1;
+            match consumers {
+                // What was there when the watch began.
+                1 => {
+                    line.answer(asked, &puppet::consumer(1));
+                    line.push(&asked.inbox(), "$KV.b.k1", (1, 1), 0);
+                }
+                // What comes after; and the bucket goes away.
+                2 => {
+                    line.answer(asked, &puppet::consumer(0));
+                    created = "now";
+                    line.tell(&asked.inbox(), "409 Consumer Deleted", "");
+                }
+                3 => line.answer(asked, &puppet::error(503, 10_074)),
+                _ => {
+                    line.answer(asked, &puppet::consumer(1));
+                    line.push(&asked.inbox(), "$KV.b.k2", (1, 1), 0);
+                }
+            }
+        }
+        _ => {}
+    });
+    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+    let watch = wait(store.watch(&WatchOptions::default())).expect("a watch");
+    let events = told(&events_until(&watch, Created));
+    assert_eq!(events, [(Lost, String::new(), String::new()), (Created, "k2".to_owned(), "v".to_owned())]);
 }
 
 #[test]

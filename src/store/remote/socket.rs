@@ -73,4 +73,34 @@ mod tests {
         assert_eq!(share(limit, 2), Duration::from_secs(2));
         assert_eq!(share(limit, 5), Duration::from_secs(1));
     }
+    /// An address that answers nothing: nobody takes the connections that wait, and there is room for no more.
+    fn silent() -> (Vec<socket2::Socket>, SocketAddr) {
+        let socket = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        let listener = socket();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+        listener.listen(0).expect("it listens");
+        let address = listener.local_addr().expect("an address");
+        let mut sockets = vec![listener];
+        for _ in 0..4 {
+            let waiting = socket();
+            waiting.set_nonblocking(true).expect("a socket");
+            let _ = waiting.connect(&address);
+            sockets.push(waiting);
+        }
+        (sockets, address.as_socket().expect("an address of IPv4"))
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_silent_stands_before_no_other() {
+        let (_sockets, silent) = silent();
+        let error = connect(vec![silent], Duration::from_millis(100)).await.expect_err("nobody answers");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let speaking = listener.local_addr().expect("an address");
+        // In any order.
+        for _ in 0..6 {
+            let socket = connect(vec![silent, speaking], Duration::from_secs(3)).await.expect("one answers");
+            assert_eq!(socket.peer_addr().expect("connected"), speaking);
+        }
+    }
 }
