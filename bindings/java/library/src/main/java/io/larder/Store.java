@@ -3,7 +3,6 @@ package io.larder;
 import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
@@ -29,6 +28,7 @@ public final class Store implements AutoCloseable {
   private final boolean isImmediate;
   private final long timeoutMs;
   private final Calls calls;
+  private final SlotCalls slotCalls;
 
   private Store(State state, Handle handle, boolean isImmediate, long timeoutMs) {
     this.state = state;
@@ -36,6 +36,7 @@ public final class Store implements AutoCloseable {
     this.isImmediate = isImmediate;
     this.timeoutMs = timeoutMs;
     this.calls = new Calls(state, handle, timeoutMs);
+    this.slotCalls = new SlotCalls(handle);
   }
 
   static Store of(State state, Handle handle) {
@@ -92,31 +93,8 @@ public final class Store implements AutoCloseable {
    * @return the value, which belongs to the caller; null when there is none
    */
   public byte[] get(byte[] key) {
-    if (key.length <= Slots.PART) {
-      int slot = Slots.lock();
-      if (slot >= 0) {
-        try {
-          Slots.write(slot, 0, key);
-          int length = Native.peek(handle.pointer, slot, key.length);
-          if (length >= 0) {
-            return Slots.read(slot, Slots.VALUE, length);
-          }
-          if (length == Native.MISS) {
-            return null;
-          }
-          if (length == Native.LARGE) {
-            return Native.takeValue(Slots.readLong(slot, Slots.VALUE));
-          }
-          if (length != Native.UNKNOWN) {
-            throw Slots.error(slot, length);
-          }
-        } finally {
-          Slots.unlock(slot);
-          Reference.reachabilityFence(handle);
-        }
-      }
-    }
-    return now(calls.get(key));
+    byte[] value = slotCalls.get(key);
+    return value == SlotCalls.UNKNOWN ? now(calls.get(key)) : value;
   }
 
   /**
@@ -128,35 +106,9 @@ public final class Store implements AutoCloseable {
    */
   public Reading getInto(byte[] key, byte[] buffer) {
     Objects.requireNonNull(buffer, "buffer");
-    if (key.length <= Slots.PART) {
-      int slot = Slots.lock();
-      if (slot >= 0) {
-        try {
-          Slots.write(slot, 0, key);
-          int length = Native.peek(handle.pointer, slot, key.length);
-          if (length >= 0) {
-            long revision = Slots.readLong(slot, 0);
-            if (length > buffer.length) {
-              return new Reading(Status.BUFFER_TOO_SMALL, length, revision);
-            }
-            Slots.readInto(slot, Slots.VALUE, buffer, length);
-            return new Reading(Status.OK, length, revision);
-          }
-          if (length == Native.MISS) {
-            return Reading.MISS;
-          }
-          if (length == Native.LARGE) {
-            long revision = Slots.readLong(slot, 0);
-            return Reading.of(Native.takeValue(Slots.readLong(slot, Slots.VALUE)), revision, buffer);
-          }
-          if (length != Native.UNKNOWN) {
-            throw Slots.error(slot, length);
-          }
-        } finally {
-          Slots.unlock(slot);
-          Reference.reachabilityFence(handle);
-        }
-      }
+    Reading reading = slotCalls.getInto(key, buffer);
+    if (reading != null) {
+      return reading;
     }
     Optional<Entry<byte[], byte[]>> entry = getEntry(key);
     return entry.map(found -> Reading.of(found.value(), found.revision(), buffer)).orElse(Reading.MISS);
@@ -179,61 +131,8 @@ public final class Store implements AutoCloseable {
    * @return as many values, in the order of the keys, with null where there is none
    */
   public List<byte[]> getAll(Collection<byte[]> keys) {
-    List<byte[]> values = isImmediate ? getAllInSlot(keys) : null;
+    List<byte[]> values = isImmediate ? slotCalls.getAll(keys) : null;
     return values == null ? now(calls.getAll(keys)) : values;
-  }
-
-  private List<byte[]> getAllInSlot(Collection<byte[]> keys) {
-    int count = keys.size();
-    long length = 4L * count;
-    for (byte[] key : keys) {
-      length += key.length;
-    }
-    if (length > Slots.PART) {
-      return null;
-    }
-    int slot = Slots.lock();
-    if (slot < 0) {
-      return null;
-    }
-    try {
-      int place = 4 * count;
-      int index = 0;
-      for (byte[] key : keys) {
-        // A collection that changed since it was measured must not write past the slot.
-        if (index == count || key.length > length - place) {
-          return null;
-        }
-        Slots.writeInt(slot, 4 * index++, key.length);
-        Slots.write(slot, place, key);
-        place += key.length;
-      }
-      if (index < count || place != length) {
-        return null;
-      }
-      int code = Native.getMany(handle.pointer, slot, count, place);
-      if (code == Native.LARGE) {
-        return null;
-      }
-      if (code != 0) {
-        throw Slots.error(slot, code);
-      }
-      return readAll(slot, count);
-    } finally {
-      Slots.unlock(slot);
-      Reference.reachabilityFence(handle);
-    }
-  }
-
-  private static List<byte[]> readAll(int slot, int count) {
-    List<byte[]> values = new ArrayList<>(count);
-    int place = 8 * count;
-    for (int index = 0; index < count; index++) {
-      int length = (int) Slots.readLong(slot, 8 * index);
-      values.add(length < 0 ? null : Slots.read(slot, place, length));
-      place += Math.max(length, 0);
-    }
-    return values;
   }
 
   /**
@@ -276,38 +175,8 @@ public final class Store implements AutoCloseable {
    * @return the record's new revision
    */
   public long put(byte[] key, byte[] value, PutOptions options) {
-    int length = key.length + value.length;
-    // The sum of two large arrays overflows into a negative number.
-    if (isImmediate && length >= 0 && length <= Slots.PART && options.areTermsOnly()) {
-      int slot = Slots.lock();
-      if (slot >= 0) {
-        return putInSlot(slot, key, value, options);
-      }
-    }
-    return now(calls.put(key, value, options));
-  }
-
-  private long putInSlot(int slot, byte[] key, byte[] value, PutOptions options) {
-    try {
-      Slots.write(slot, 0, key);
-      Slots.write(slot, key.length, value);
-      int code =
-          Native.put(
-              handle.pointer,
-              slot,
-              key.length,
-              key.length + value.length,
-              options.lifespanMs(),
-              options.maxIdleMs(),
-              timeoutMs);
-      if (code != 0) {
-        throw Slots.error(slot, code);
-      }
-      return Slots.readLong(slot, 0);
-    } finally {
-      Slots.unlock(slot);
-      Reference.reachabilityFence(handle);
-    }
+    long revision = isImmediate ? slotCalls.put(key, value, options, timeoutMs) : SlotCalls.NOT_WRITTEN;
+    return revision == SlotCalls.NOT_WRITTEN ? now(calls.put(key, value, options)) : revision;
   }
 
   /**
