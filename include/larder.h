@@ -453,6 +453,48 @@ typedef struct {
 } larder_store_options_t;
 
 /**
+ * Counts since the store's backend was opened, and its present size.
+ */
+typedef struct {
+  /**
+   * sizeof(larder_statistics_t), set by the caller.
+   */
+  size_t struct_size;
+  /**
+   * Reads that found a record.
+   */
+  uint64_t hits;
+  /**
+   * Reads that found none.
+   */
+  uint64_t misses;
+  /**
+   * Records written.
+   */
+  uint64_t puts;
+  /**
+   * Records removed by callers.
+   */
+  uint64_t removals;
+  /**
+   * Records given up to make room.
+   */
+  uint64_t evictions;
+  /**
+   * Records whose lifespan or max-idle ended.
+   */
+  uint64_t expirations;
+  /**
+   * Records held now, those that have expired but were not swept yet included.
+   */
+  uint64_t entries;
+  /**
+   * Bytes held now: headers, keys, values and metadata.
+   */
+  uint64_t bytes;
+} larder_statistics_t;
+
+/**
  * Options of a write. Zero in all fields but `struct_size` is the default.
  */
 typedef struct {
@@ -495,48 +537,6 @@ typedef struct {
    */
   uint64_t reserved[3];
 } larder_put_options_t;
-
-/**
- * Counts since the store's backend was opened, and its present size.
- */
-typedef struct {
-  /**
-   * sizeof(larder_statistics_t), set by the caller.
-   */
-  size_t struct_size;
-  /**
-   * Reads that found a record.
-   */
-  uint64_t hits;
-  /**
-   * Reads that found none.
-   */
-  uint64_t misses;
-  /**
-   * Records written.
-   */
-  uint64_t puts;
-  /**
-   * Records removed by callers.
-   */
-  uint64_t removals;
-  /**
-   * Records given up to make room.
-   */
-  uint64_t evictions;
-  /**
-   * Records whose lifespan or max-idle ended.
-   */
-  uint64_t expirations;
-  /**
-   * Records held now, those that have expired but were not swept yet included.
-   */
-  uint64_t entries;
-  /**
-   * Bytes held now: headers, keys, values and metadata.
-   */
-  uint64_t bytes;
-} larder_statistics_t;
 
 /**
  * Which records a list or a cursor gives: sorted by key, bytewise; offset and limit count what the filter left.
@@ -971,6 +971,42 @@ void larder_store_free(larder_store_t *store);
 int32_t larder_store_is_immediate(const larder_store_t *store);
 
 /**
+ * What was counted since the store's backend was opened, for all its databases and tables.
+ *
+ * Any thread. Blocks until the answer or the deadline; a memory store never blocks. Since ABI 1.
+ *
+ * @param store       the store
+ * @param timeout_ms  milliseconds after which it answers LARDER_TIMEOUT; 0 for never
+ * @param statistics  a struct with its struct_size set; receives the counts
+ * @param err         receives the error on failure; may be NULL
+ * @return LARDER_OK; errors as larder_store_get_into
+ */
+int32_t larder_store_statistics(const larder_store_t *store,
+                                int64_t timeout_ms,
+                                larder_statistics_t *statistics,
+                                larder_error_t **err);
+
+/**
+ * Asks whether the store answers.
+ *
+ * Any thread. Blocks until the answer or the deadline; a memory store never blocks. Since ABI 1.
+ *
+ * @return LARDER_OK; errors as larder_store_get_into
+ */
+int32_t larder_store_ping(const larder_store_t *store, int64_t timeout_ms, larder_error_t **err);
+
+/**
+ * What the store is and what it can do, as a JSON object without secrets.
+ * Any thread. Does not block. Since ABI 1.
+ *
+ * @param store  the store
+ * @param json   receives the text, to be freed with larder_bytes_free
+ * @param err    receives the error on failure; may be NULL
+ * @return LARDER_OK; LARDER_CLOSED, LARDER_FORKED, LARDER_INVALID_ARGUMENT
+ */
+int32_t larder_store_describe(const larder_store_t *store, larder_bytes_t **json, larder_error_t **err);
+
+/**
  * Looks into memory only, and copies the value: never waits, allocates nothing.
  *
  * Any thread, a callback too. Does not block. Since ABI 1.
@@ -1169,42 +1205,6 @@ int32_t larder_store_touch(const larder_store_t *store,
                            int64_t max_idle_ms,
                            int64_t timeout_ms,
                            larder_error_t **err);
-
-/**
- * What was counted since the store's backend was opened, for all its databases and tables.
- *
- * Any thread. Blocks until the answer or the deadline; a memory store never blocks. Since ABI 1.
- *
- * @param store       the store
- * @param timeout_ms  milliseconds after which it answers LARDER_TIMEOUT; 0 for never
- * @param statistics  a struct with its struct_size set; receives the counts
- * @param err         receives the error on failure; may be NULL
- * @return LARDER_OK; errors as larder_store_get_into
- */
-int32_t larder_store_statistics(const larder_store_t *store,
-                                int64_t timeout_ms,
-                                larder_statistics_t *statistics,
-                                larder_error_t **err);
-
-/**
- * Asks whether the store answers.
- *
- * Any thread. Blocks until the answer or the deadline; a memory store never blocks. Since ABI 1.
- *
- * @return LARDER_OK; errors as larder_store_get_into
- */
-int32_t larder_store_ping(const larder_store_t *store, int64_t timeout_ms, larder_error_t **err);
-
-/**
- * What the store is and what it can do, as a JSON object without secrets.
- * Any thread. Does not block. Since ABI 1.
- *
- * @param store  the store
- * @param json   receives the text, to be freed with larder_bytes_free
- * @param err    receives the error on failure; may be NULL
- * @return LARDER_OK; LARDER_CLOSED, LARDER_FORKED, LARDER_INVALID_ARGUMENT
- */
-int32_t larder_store_describe(const larder_store_t *store, larder_bytes_t **json, larder_error_t **err);
 
 /**
  * Reads many records by reference.

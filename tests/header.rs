@@ -11,6 +11,8 @@ const NOUNS: &[&str] = &[
     "larder",
     "options",
     "store",
+    "store_read",
+    "store_write",
     "store_many",
     "record",
     "records",

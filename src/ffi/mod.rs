@@ -23,4 +23,6 @@ pub mod statistics;
 pub mod status;
 pub mod store;
 pub mod store_many;
+pub mod store_read;
+pub mod store_write;
 pub mod watch;

@@ -19,7 +19,7 @@ use crate::boundary::handle::{CursorHandle, WatchHandle};
 use crate::boundary::operation::{Answer as Answered, OperationKind};
 use crate::error::{Error, Result, Status};
 use crate::ffi::queue::outcomes_flat;
-use crate::ffi::store::status_of;
+use crate::ffi::store_write::status_of;
 use crate::store::options::Outcome;
 use crate::store::record::Record;
 use crate::store::statistics::Statistics;

@@ -16,8 +16,9 @@ use crate::boundary::operation::OperationKind;
 use crate::boundary::wait::{timeout_from_ms, wait};
 use crate::error::{Error, Result, Status};
 use crate::ffi::options::lifetime;
-use crate::ffi::store::{COPIED_WHILE_PINNED, status_of};
 use crate::ffi::store_many::{ValueBuffer, get_many_into};
+use crate::ffi::store_read::COPIED_WHILE_PINNED;
+use crate::ffi::store_write::status_of;
 use crate::store::Lookup;
 use crate::store::options::PutOptions;
 
