@@ -118,6 +118,50 @@ fn a_planned_failover_loses_no_write_that_all_replicas_had() {
 }
 
 #[test]
+fn after_a_planned_failover_all_does_not_wait_for_the_old_master_to_be_told() {
+    let group = group();
+    let opened = on_group(&group, "durability = \"all\"");
+    put(&opened.store, b"k", b"1");
+    let before = group.master().expect("a master");
+    group.sentinels[0].ask(&["SENTINEL", "FAILOVER", MASTER]).expect("begun");
+    eventually("the failover", || group.master().is_ok_and(|now| now != before));
+    let write = || larder::wait(opened.store.put(b"k", b"2", &PutOptions::default()), Some(Duration::from_secs(4)));
+    eventually("a write", || matches!(write(), Ok(Outcome::Done { .. })));
+    // The sentinels leave it alone for 8 s, in which it takes itself for the master and follows nobody.
+    assert_eq!(group.servers[before].role().expect("a role"), "master");
+    let now = group.servers[group.master().expect("a master")].address();
+    assert_eq!(opened.store.describe()["master"].as_str(), Some(now.as_str()));
+    // It is waited for once it follows, and has what was written without it.
+    eventually("the fall", || group.servers[before].role().is_ok_and(|role| role == "slave"));
+    eventually("a write", || matches!(write(), Ok(Outcome::Done { .. })));
+    eventually("what was written", || {
+        group.servers[before].ask(&["EXISTS", "larder:::k"]).is_ok_and(|answer| answer == "1")
+    });
+}
+
+#[test]
+fn a_replica_that_hangs_is_waited_for_until_the_sentinels_give_it_up_and_not_until_its_master_does() {
+    let mut group = group();
+    let opened = on_group(&group, "durability = \"all\"");
+    put(&opened.store, b"k", b"1");
+    let master = group.master().expect("a master");
+    let hung = (master + 1) % group.servers.len();
+    let port = group.servers[hung].endpoint().port.to_string();
+    group.servers[hung].process().pause();
+    put(&opened.store, b"k", b"2");
+    let attached =
+        |group: &Group| group.servers[master].ask(&["ROLE"]).expect("a role").lines().any(|line| line == port);
+    assert!(attached(&group), "the master gave it up before");
+    let flags = group.sentinels[0].ask(&["SENTINEL", "REPLICAS", MASTER]).expect("an answer");
+    assert!(flags.contains("s_down"), "{flags}");
+    // From when it is back it has to have the writes again.
+    group.servers[hung].process().resume();
+    group.wait_until_whole().expect("whole");
+    put(&opened.store, b"k", b"3");
+    assert!(attached(&group));
+}
+
+#[test]
 fn a_killed_master_is_followed_and_loses_no_durable_write_and_the_watch_goes_on() {
     let mut group = group();
     let opened = on_group(&group, "durability = 2");

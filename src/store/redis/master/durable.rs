@@ -1,11 +1,14 @@
 //! Writes that count as done only when replicas have them.
 //!
 //! They share a connection of their own, because `WAIT` holds up all that comes behind it. One task sends what has
-//! gathered as one pipeline, `write, write, …, WAIT, ROLE`, and judges all of it by the last two answers.
+//! gathered as one pipeline, `write, write, …, ROLE, WAIT, ROLE`, and judges all of it by the last three answers: the
+//! first `ROLE` says how long the master's stream is with these writes in it, `WAIT` gives the replicas time and has
+//! them report, and the second `ROLE` says how far each of them is. Who has a write is judged by that, by address:
+//! `WAIT` alone only counts.
 //!
 //! # What an acknowledged write with `all` survives, and why
 //!
-//! `WAIT` alone counts replicas, and in a planned failover (`SENTINEL FAILOVER`) counting is not enough:
+//! In a planned failover (`SENTINEL FAILOVER`) counting replicas is not enough:
 //!
 //! 1. The sentinel tells replica R to be master. R leaves the old master M. From here on M takes writes that R will
 //!    never have, for up to ten seconds, with its other replicas still attached, which acknowledge them.
@@ -13,28 +16,29 @@
 //! 3. M is told to follow R, and drops it too.
 //!
 //! So a write is safe exactly when R had it before it left, and nobody knows R beforehand. Hence every replica that can
-//! be promoted has to have it: all that the sentinels know. That list is the measure, and not what M has attached: R is
-//! missing from the latter as soon as it is promoted, which is the moment that matters. After `WAIT` came back on the
-//! same connection,
+//! be promoted has to have it: all that the sentinels know, without those that they would not choose
+//! ([`Candidates`](crate::store::redis::sentinel::Candidates), where the reasons stand). That list is the measure, and
+//! not what M has attached: R is missing from the latter as soon as it is promoted, which is the moment that matters.
+//! After `WAIT` came back on the same connection,
 //!
 //! * `ROLE` must still say master, so that no demotion came between the write and the answer;
-//! * every replica that the sentinels know must be in `ROLE`'s list of attached replicas: R is not from step 1 on, so
+//! * every candidate must be in `ROLE`'s list of attached replicas, and as far as the write: R is not from step 1 on, so
 //!   that no write after it is acknowledged, whatever other replicas say;
-//! * `WAIT` must have counted as many as that list is long, so that a replica that the sentinels do not know yet cannot
-//!   stand in for one that lags;
+//! * every other attached replica must be as far, unless the sentinels would not choose it: they may come to know one
+//!   that they do not know yet. An old master that is attached after all is a replica like any other;
+//! * one attached replica at least must be as far;
 //! * the sentinels must not have named another master before we answer, and at least one of them must be there to say so:
 //!   while none can be asked, nothing is acknowledged.
 //!
 //! What fails one of these is asked for again until its deadline, and then is `AMBIGUOUS`.
 //!
-//! A replica that a majority of all sentinels (of those that there are, not of those that answer) takes for down is not
-//! waited for: a failover would not choose it, and without this no write would be acknowledged from a crash until the
-//! repair. On the smaller side of a partition there is no such majority, so that the replicas on the other side count as
-//! missing and nothing is acknowledged. What remains: a replica that was down, comes back, and is promoted before it
-//! has caught up, while every replica that has the write is gone: that is a second fault within the first.
+//! A replica that died or hangs stays in `ROLE`'s list until the master gives it up (`repl-timeout`, a minute). It is
+//! waited for until a majority of the sentinels takes it for down, and no longer. Without sentinels nobody says so, and
+//! `all` means all that are attached.
 //!
 //! `replicas(n)` with fewer than all survives the crash of the master when the sentinels promote a replica that has the
-//! write, which they do as long as one is reachable, since they choose the furthest. It does **not** survive every
+//! write. Among replicas of one priority they take the one that is furthest by what it last reported; one with a better
+//! priority (`replica-priority`, the lower number) they take however far behind it is. It does **not** survive every
 //! planned failover: the promoted replica may be one that `n` others stood in for.
 
 use std::sync::{Arc, Weak};
@@ -46,12 +50,14 @@ use tokio::time::Instant;
 use crate::store::options::Durability;
 use crate::store::redis::connection::{Address, Answers, Connection, Reason, Unanswered};
 use crate::store::redis::master::lease::Lease;
+use crate::store::redis::master::replicas::Replicas;
 use crate::store::redis::master::request::{Request, Ticket};
-use crate::store::redis::sentinel::Monitor;
+use crate::store::redis::master::role::{Attached, Role};
+use crate::store::redis::sentinel::{Candidates, Monitor};
 use crate::store::redis::wire::{Packed, Value};
 
-/// How long one `WAIT` holds the connection: shorter than the silence after which a connection is given up.
-const SLICE: Duration = Duration::from_millis(500);
+/// How long one `WAIT` holds the connection: so late at most is it noticed that less is needed than was waited for.
+const SLICE: Duration = Duration::from_millis(100);
 /// How long the answers to one pipeline may take.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// The most writes in one pipeline.
@@ -69,6 +75,8 @@ struct Job {
 struct Open {
     job: Job,
     answer: Value,
+    /// How long the master's stream was with it.
+    offset: u64,
 }
 
 /// The way to the task that sends durable writes.
@@ -86,8 +94,15 @@ impl Committer {
         monitor: Option<Arc<Monitor>>,
     ) -> Committer {
         let (sender, jobs) = mpsc::unbounded_channel();
-        let task =
-            Task { lease, address, connection: connection.clone(), monitor, jobs, open: Vec::new(), attached: 0 };
+        let task = Task {
+            lease,
+            address,
+            connection: connection.clone(),
+            monitor,
+            jobs,
+            open: Vec::new(),
+            seen: Replicas::default(),
+        };
         tokio::spawn(task.run());
         Committer { jobs: sender, connection }
     }
@@ -116,8 +131,8 @@ struct Task {
     monitor: Option<Arc<Monitor>>,
     jobs: mpsc::UnboundedReceiver<Job>,
     open: Vec<Open>,
-    /// How many replicas the master had attached when it was last asked.
-    attached: usize,
+    /// The replicas as the master last had them.
+    seen: Replicas,
 }
 
 impl Task {
@@ -154,9 +169,9 @@ impl Task {
     /// Sends one pipeline and judges it; an error ends the task.
     async fn round(&mut self, fresh: Vec<Job>) -> Result<(), Reason> {
         self.open.retain(|open| !open.job.request.answer.is_closed());
-        let must = self.must_have();
+        let candidates = self.candidates();
         let count = fresh.iter().map(|job| job.needed).chain(self.open.iter().map(|open| open.job.needed));
-        let count = count.map(|needed| self.wanted(needed, must.as_deref())).max().unwrap_or(0);
+        let count = count.map(|needed| self.seen.wanted(needed, candidates.as_ref())).max().unwrap_or(0);
         let packed = pipeline(&fresh, count);
         let answered = self.connection.call(packed, Instant::now() + PATIENCE).await;
         let mut answers = match answered {
@@ -172,36 +187,33 @@ impl Task {
                 return Err(reason);
             }
         };
-        let role = answers.pop().unwrap_or(Value::Nil);
-        let acknowledged = answers.pop().and_then(|value| value.as_integer()).unwrap_or(-1);
+        let confirmed = Confirmed::take(&mut answers);
+        // Whatever it was that went wrong, it is told to those whose writes were made.
+        let offset = confirmed.as_ref().map_or(u64::MAX, |confirmed| confirmed.offset);
         for (job, answer) in fresh.into_iter().zip(answers) {
             if answer.as_error().is_none() && (job.has_written)(&answer) {
-                self.open.push(Open { job, answer });
+                self.open.push(Open { job, answer, offset });
             } else {
                 let _ = job.request.answer.send(Ok(Answers::from_buf([answer])));
             }
         }
-        self.judge(acknowledged, &role)
+        self.judge(confirmed?)
     }
 
-    fn judge(&mut self, acknowledged: i64, role: &Value) -> Result<(), Reason> {
-        let attached = match read_role(role) {
-            Some(Role::Master { replicas }) => replicas,
-            Some(Role::Replica) => return Err("the server is a replica now".into()),
-            None => return Err("the server does not say its role".into()),
-        };
-        self.attached = attached.len();
+    /// Answers the writes that are safe; an error when the server may not be the master any more.
+    fn judge(&mut self, confirmed: Confirmed) -> Result<(), Reason> {
+        self.seen = confirmed.replicas;
         // Looked at again: the sentinels may have spoken since.
-        let must = self.must_have();
+        let candidates = self.candidates();
         if self.lease.upgrade().is_none_or(|lease| lease.has_ended()) {
             return Err("the server was left".into());
         }
-        let count = usize::try_from(acknowledged).unwrap_or(0);
-        let has_all = must.is_some_and(|must| must.iter().all(|replica| attached.contains(replica)));
         for open in std::mem::take(&mut self.open) {
             let is_safe = match open.job.needed {
-                Durability::All => has_all && count >= attached.len().max(1),
-                Durability::Replicas(needed) => count >= usize::from(needed),
+                Durability::All => {
+                    candidates.as_ref().is_some_and(|candidates| self.seen.all_have(open.offset, candidates))
+                }
+                Durability::Replicas(needed) => self.seen.count(open.offset) >= usize::from(needed),
                 Durability::Default | Durability::None => true,
             };
             if is_safe {
@@ -213,20 +225,11 @@ impl Task {
         Ok(())
     }
 
-    /// The replicas that every durable write with `all` must have; `None` when the sentinels name another master, or
-    /// none of them can be asked.
-    fn must_have(&self) -> Option<Vec<Address>> {
+    /// The replicas that could be promoted; `None` when the sentinels name another master, or none of them can be asked.
+    fn candidates(&self) -> Option<Candidates> {
         match &self.monitor {
-            Some(monitor) => monitor.replicas_of(&self.address),
-            None => Some(Vec::new()),
-        }
-    }
-
-    fn wanted(&self, needed: Durability, must: Option<&[Address]>) -> usize {
-        match needed {
-            Durability::All => must.map_or(0, <[Address]>::len).max(self.attached).max(1),
-            Durability::Replicas(needed) => usize::from(needed),
-            Durability::Default | Durability::None => 0,
+            Some(monitor) => monitor.candidates_after(&self.address),
+            None => Some(Candidates::default()),
         }
     }
 
@@ -251,32 +254,35 @@ fn pipeline(fresh: &[Job], count: usize) -> Packed {
     for job in fresh {
         packed.append(&job.request.packed);
     }
+    packed.push(&[b"ROLE"]);
     packed.push(&[b"WAIT", count.to_string().as_bytes(), SLICE.as_millis().to_string().as_bytes()]);
     packed.push(&[b"ROLE"]);
     packed
 }
 
-/// What a server says that it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// A master, with these replicas attached.
-    Master {
-        /// Where they are, by their own account.
-        replicas: Vec<Address>,
-    },
-    /// A replica, or a sentinel.
-    Replica,
+/// What the last answers of a pipeline say.
+struct Confirmed {
+    /// How long the stream is, with the pipeline's writes in it.
+    offset: u64,
+    replicas: Replicas,
 }
 
-/// The role in an answer to `ROLE`; `None` when it is none.
-pub fn read_role(answer: &Value) -> Option<Role> {
-    let parts = answer.as_array()?;
-    if parts.first()?.as_text()? != "master" {
-        return Some(Role::Replica);
+impl Confirmed {
+    /// Takes the answers to `ROLE`, `WAIT` and `ROLE` from the end.
+    fn take(answers: &mut Answers) -> Result<Confirmed, Reason> {
+        let mut last = answers.split_off(answers.len().saturating_sub(3)).into_iter();
+        let (before, _, after) = (last.next(), last.next(), last.next());
+        let (offset, _) = master(before)?;
+        let (_, attached) = master(after)?;
+        Ok(Confirmed { offset, replicas: Replicas::new(attached, offset) })
     }
-    let replicas = parts.get(2).and_then(Value::as_array).unwrap_or_default().iter().filter_map(|replica| {
-        let [host, port, ..] = replica.as_array()? else { return None };
-        Some(Address { host: host.as_text()?.to_owned(), port: u16::try_from(port.as_integer()?).ok()? })
-    });
-    Some(Role::Master { replicas: replicas.collect() })
+}
+
+/// What a master says of its stream and its replicas.
+fn master(answer: Option<Value>) -> Result<(u64, Vec<Attached>), Reason> {
+    match answer.as_ref().and_then(Role::read) {
+        Some(Role::Master { offset, replicas }) => Ok((offset, replicas)),
+        Some(Role::Replica) => Err("the server is a replica now".into()),
+        None => Err("the server does not say its role".into()),
+    }
 }

@@ -11,9 +11,9 @@ use crate::log::{self, Level};
 use crate::store::redis::config::{FIRST_RECONNECT_DELAY, Place};
 use crate::store::redis::connection::{Address, Connection, Reason, Unanswered};
 use crate::store::redis::master::client::{Client, Line};
-use crate::store::redis::master::durable::{Role, read_role};
 use crate::store::redis::master::lease::{Lane, Lease};
 use crate::store::redis::master::refusal::{self, Refusal};
+use crate::store::redis::master::role::Role;
 use crate::store::redis::records::layout::MAX_BULK;
 use crate::store::redis::script;
 use crate::store::redis::wire::{Packed, Value};
@@ -132,7 +132,7 @@ async fn check(client: &Client, address: &Address, connection: &Connection) -> R
     if let Some(Refusal::LoggedOut(error)) = refusal::find(std::slice::from_ref(role)) {
         return Err(error);
     }
-    if let Some(Role::Replica) = read_role(role) {
+    if let Some(Role::Replica) = Role::read(role) {
         let advice = match client.monitor {
             Some(_) => "it is a replica, although the sentinels name it; a failover may be under way",
             None => "it is a replica; name the master, or use the type redis-sentinel",
@@ -191,7 +191,7 @@ async fn watch_role(lease: &Lease) -> Reason {
         // A server that says nothing the connection itself notices.
         let answers = lease.connection(Lane::Quick).call(Packed::of(&[b"ROLE"]), Instant::now() + ROLE_INTERVAL).await;
         if let Ok(answers) = answers
-            && let Some(Role::Replica) = answers.first().and_then(read_role)
+            && let Some(Role::Replica) = answers.first().and_then(Role::read)
         {
             return "it is a replica now".into();
         }

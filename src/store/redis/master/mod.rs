@@ -5,4 +5,6 @@ pub mod durable;
 pub mod keeper;
 pub mod lease;
 pub mod refusal;
+pub mod replicas;
 mod request;
+pub mod role;

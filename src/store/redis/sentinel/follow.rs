@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
 use super::{Monitor, view};
 use crate::error::{Error, Result, Status};
@@ -16,6 +16,10 @@ use crate::store::remote::backoff::Backoff;
 
 /// How often a sentinel is asked although it announces nothing.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// How often after an announcement, and for how long: a sentinel that has a new master, or knows of a new replica, asks
+/// them for their roles first, and says so of some changes only when it is asked.
+const EAGER_INTERVAL: Duration = Duration::from_millis(100);
+const EAGER: Duration = Duration::from_secs(2);
 /// How long its answer may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is asked for the other sentinels: each so many times that it is asked.
@@ -23,7 +27,7 @@ const ASKED_FOR_OTHERS: u32 = 10;
 
 /// What a sentinel announces that may change the answer. `+promoted-slave` comes before `+switch-master`: from there
 /// on the failover is not taken back.
-const CHANNELS: [&[u8]; 9] = [
+const CHANNELS: [&[u8]; 11] = [
     b"+switch-master",
     b"+promoted-slave",
     b"+odown",
@@ -32,6 +36,8 @@ const CHANNELS: [&[u8]; 9] = [
     b"+sdown",
     b"-sdown",
     b"+slave",
+    b"+role-change",
+    b"-role-change",
     b"+sentinel",
 ];
 
@@ -69,20 +75,23 @@ async fn session(monitor: &std::sync::Arc<Monitor>, address: &Address) -> Result
     let mut words = vec![&b"SUBSCRIBE"[..]];
     words.extend(CHANNELS);
     listening.0.tell(Packed::of(&words).without_answer());
-    let mut tick = tokio::time::interval(INTERVAL);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next = Instant::now();
+    let mut eager_until = next;
     for round in 0_u32.. {
         tokio::select! {
-            _ = tick.tick() => {}
+            () = tokio::time::sleep_until(next) => {}
             push = pushes.recv() => {
                 while pushes.try_recv().is_ok() {}
                 if push.is_none() {
                     return Err(lost(address, "the connection ended"));
                 }
+                eager_until = Instant::now() + EAGER;
             }
             reason = listening.0.wait_for_end() => return Err(lost(address, &reason)),
         }
         ask(monitor, address, &asking.0, round.is_multiple_of(ASKED_FOR_OTHERS)).await?;
+        let now = Instant::now();
+        next = now + if now < eager_until { EAGER_INTERVAL } else { INTERVAL };
     }
     Err(lost(address, "it was asked too often"))
 }

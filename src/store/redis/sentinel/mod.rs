@@ -1,9 +1,10 @@
 //! What the sentinels say: who is the master, and which replicas it has.
 //!
 //! Every sentinel that is configured, and every one that those know of, is asked once a second and at each of its
-//! announcements, by a task of its own ([`follow`]). What they said last is kept ([`view`]); the decision over it is a
-//! pure function. Who is named here is not trusted yet: the keeper asks the server for its role.
+//! announcements, by a task of its own ([`follow`]). What they said last is kept ([`view`]); the decisions over it are
+//! pure functions: who leads ([`view::decide`]), and who could follow ([`candidates`]). Who is named here is not trusted yet: the keeper asks the server for its role.
 
+mod candidates;
 mod follow;
 mod view;
 
@@ -22,6 +23,7 @@ use crate::store::redis::connection::handshake::Dial;
 use crate::store::redis::nodes::Sentinels;
 use crate::sync::Mutex;
 
+pub use candidates::Candidates;
 use view::View;
 
 /// The most sentinels that are followed.
@@ -147,12 +149,11 @@ impl Monitor {
         Error::new(Status::UNAVAILABLE, "sentinel", text)
     }
 
-    /// The replicas that must have a write that is to survive every failover, when `master` is whom the sentinels name;
-    /// `None` when they name another one, or when none can be asked: what they said before may be behind a failover that
-    /// they began since.
-    pub fn replicas_of(&self, master: &Address) -> Option<Vec<Address>> {
+    /// The replicas that could come after `master`, when it is whom the sentinels name; `None` when they name another
+    /// one, or when none can be asked: what they said before may be behind a failover that they began since.
+    pub fn candidates_after(&self, master: &Address) -> Option<Candidates> {
         let sightings = self.sightings.lock();
-        view::replicas(sightings.values().filter_map(|sighting| sighting.view.as_ref()), master)
+        candidates::candidates(sightings.values().filter_map(|sighting| sighting.view.as_ref()), master)
     }
 
     /// Notes what a sentinel said.
