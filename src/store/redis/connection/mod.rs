@@ -243,19 +243,20 @@ impl Drop for Ticket<'_> {
     }
 }
 
+/// Connections to a server that a test plays itself.
 #[cfg(all(test, not(larder_loom)))]
-mod tests {
+pub mod testing {
     use std::time::Duration;
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(30);
+    /// Longer than anything takes.
+    pub const LONG: Duration = Duration::from_secs(30);
 
     /// A connection that listens, and the server's side of it.
-    async fn connected() -> (Connection, TcpStream, mpsc::UnboundedReceiver<Vec<Value>>) {
+    pub async fn connected() -> (Connection, TcpStream, mpsc::UnboundedReceiver<Vec<Value>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let ours = TcpStream::connect(address).await.expect("it listens");
@@ -264,12 +265,21 @@ mod tests {
         (connection, listener.accept().await.expect("connected").0, pushes)
     }
 
-    fn run<T: Send + 'static>(test: impl Future<Output = T> + Send + 'static) -> T {
+    /// Runs a test where connections can be made.
+    pub fn run<T: Send + 'static>(test: impl Future<Output = T> + Send + 'static) -> T {
         let (sender, done) = std::sync::mpsc::channel();
         let task = async move { sender.send(test.await).expect("it is waited for") };
         drop(crate::runtime::get().expect("a runtime").spawn(task));
         done.recv_timeout(2 * LONG).expect("it does not hang")
     }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::testing::{LONG, connected, run};
+    use super::*;
 
     #[test]
     fn a_connection_ends_with_the_last_of_its_handles() {

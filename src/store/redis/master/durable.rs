@@ -27,10 +27,10 @@
 //! * every other attached replica must be as far, unless the sentinels would not choose it: they may come to know one
 //!   that they do not know yet. An old master that is attached after all is a replica like any other;
 //! * one attached replica at least must be as far;
-//! * the sentinels must not have named another master before we answer, and at least one of them must be there to say so:
-//!   while none can be asked, nothing is acknowledged.
+//! * at least one sentinel must be there to say who is the master: while none can be asked, nothing is acknowledged.
 //!
-//! What fails one of these is asked for again until its deadline, and then is `AMBIGUOUS`.
+//! What fails one of these is asked for again until its deadline, and then is `AMBIGUOUS`. When the sentinels have named
+//! another master before we answer, the server is left, and nothing more of it is acknowledged, whatever the durability.
 //!
 //! A replica that died or hangs stays in `ROLE`'s list until the master gives it up (`repl-timeout`, a minute). It is
 //! waited for until a majority of the sentinels takes it for down, and no longer. Without sentinels nobody says so, and
@@ -203,11 +203,15 @@ impl Task {
     /// Answers the writes that are safe; an error when the server may not be the master any more.
     fn judge(&mut self, confirmed: Confirmed) -> Result<(), Reason> {
         self.seen = confirmed.replicas;
-        // Looked at again: the sentinels may have spoken since.
-        let candidates = self.candidates();
         if self.lease.upgrade().is_none_or(|lease| lease.has_ended()) {
             return Err("the server was left".into());
         }
+        // Looked at again: the sentinels may have spoken since.
+        let decided = self.monitor.as_ref().and_then(|monitor| monitor.decided());
+        if let Some(other) = decided.filter(|decided| *decided != self.address) {
+            return Err(format!("the sentinels name {other} as the master").into());
+        }
+        let candidates = self.candidates();
         for open in std::mem::take(&mut self.open) {
             let is_safe = match open.job.needed {
                 Durability::All => {
@@ -270,7 +274,7 @@ struct Confirmed {
 impl Confirmed {
     /// Takes the answers to `ROLE`, `WAIT` and `ROLE` from the end.
     fn take(answers: &mut Answers) -> Result<Confirmed, Reason> {
-        let mut last = answers.split_off(answers.len().saturating_sub(3)).into_iter();
+        let mut last = answers.drain(answers.len().saturating_sub(3)..);
         let (before, _, after) = (last.next(), last.next(), last.next());
         let (offset, _) = master(before)?;
         let (_, attached) = master(after)?;
@@ -284,5 +288,50 @@ fn master(answer: Option<Value>) -> Result<(u64, Vec<Attached>), Reason> {
         Some(Role::Master { offset, replicas }) => Ok((offset, replicas)),
         Some(Role::Replica) => Err("the server is a replica now".into()),
         None => Err("the server does not say its role".into()),
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::store::redis::connection::testing::{LONG, connected, run};
+
+    /// A master whose stream is 10 long, with one replica that has all of it.
+    const ROLE: &str = "*3\r\n$6\r\nmaster\r\n:10\r\n*1\r\n*3\r\n$1\r\nh\r\n$1\r\n2\r\n$2\r\n10\r\n";
+
+    fn at(port: u16) -> Address {
+        Address { host: "h".to_owned(), port }
+    }
+
+    /// What comes of a write that one replica has to have, on the server h:1 that answers so after the write.
+    fn written(monitor: Option<Arc<Monitor>>, answers: String) -> Result<Answers, Unanswered> {
+        run(async move {
+            let (connection, mut server, _pushes) = connected().await;
+            let lease = Arc::new(Lease::new(at(1), String::new(), 3, vec![connection.clone()]));
+            let committer = Committer::start(Arc::downgrade(&lease), at(1), connection, monitor);
+            let ticket = committer.send(Packed::of(&[b"SET"]), Durability::Replicas(1), |_| true);
+            let mut asked = [0; 64];
+            let _ = server.read(&mut asked).await.expect("it was asked");
+            server.write_all(format!("+OK\r\n{answers}").as_bytes()).await.expect("open");
+            ticket.wait(Instant::now() + LONG).await
+        })
+    }
+
+    fn reason(written: Result<Answers, Unanswered>) -> String {
+        match written {
+            Err(Unanswered::Broken(broken)) if broken.sent => broken.reason.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_write_of_any_durability_is_not_acknowledged_once_the_sentinels_name_another_master() {
+        let answers = || format!("{ROLE}:1\r\n{ROLE}");
+        assert!(written(None, answers()).is_ok());
+        assert!(written(Some(Monitor::naming(at(1))), answers()).is_ok());
+        let text = reason(written(Some(Monitor::naming(at(2))), answers()));
+        assert!(text.contains("name h:2"), "{text}");
     }
 }

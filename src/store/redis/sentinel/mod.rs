@@ -156,6 +156,25 @@ impl Monitor {
         candidates::candidates(sightings.values().filter_map(|sighting| sighting.view.as_ref()), master)
     }
 
+    /// A monitor of one sentinel, which names this master.
+    #[cfg(all(test, not(larder_loom)))]
+    pub fn naming(master: Address) -> Arc<Monitor> {
+        let sentinels = Sentinels { addresses: Vec::new(), master: "m".to_owned() };
+        let dial = Dial {
+            role: "sentinel",
+            tls: None,
+            username: None,
+            password: None,
+            database: 0,
+            client_name: "larder".to_owned(),
+            limit: Duration::ZERO,
+        };
+        let monitor = Monitor::new(&sentinels, dial, Duration::ZERO, Signal::default());
+        let sentinel = Address { host: "s".to_owned(), port: 1 };
+        monitor.saw(&sentinel, Ok(View { master: Some(master), sentinels: 1, ..View::default() }));
+        monitor
+    }
+
     /// Notes what a sentinel said.
     fn saw(&self, address: &Address, seen: Result<View>) {
         {
