@@ -262,6 +262,23 @@ fn a_clock_that_nobody_tells_is_left_out() {
 }
 
 #[test]
+fn another_server_than_the_type_needs_comes_with_advice() {
+    let group = Group::start(&redis::Options::default(), &redis::Options::default()).expect("a group");
+    let cases = [
+        (redis_config(&group.sentinels[0].address(), ""), "login", "type redis-sentinel finds the master"),
+        (nats_config(&group.servers[0].address(), ""), "login", "Its port is 4222"),
+        (nats_config("127.0.0.1:4222", "table = \"t\"\n").replace("doctored", "a b"), "configuration", "another value"),
+        (redis_config(&group.servers[0].address(), "tls = true\n"), "tls", "speak without TLS on this port"),
+    ];
+    for (config, expected, words) in cases {
+        let (_, store) = examined(&config, &["--timeout", "2s"]);
+        let (step, detail, advice) = failed(&store);
+        assert_eq!(step, expected, "{store}");
+        assert!(advice.contains(words) && !detail.contains("a write may"), "{detail}: {advice}");
+    }
+}
+
+#[test]
 fn what_containers_get_wrong_comes_with_advice() {
     let port = free_port();
     let (_, store) = examined_with(&redis_config(&format!("127.0.0.1:{port}"), ""), &["--timeout", "2s"], in_container);

@@ -123,7 +123,10 @@ impl Encryption {
             let first = session.peer_certificates().and_then(<[_]>::first);
             Ok(first.and_then(|certificate| Certificate::parse(certificate)))
         });
-        wait(handshake, timeout)
+        wait(handshake, timeout).map_err(|error| match error.status() {
+            Status::TIMEOUT => Error::new(Status::UNAVAILABLE, "tls", "the server does not answer the handshake"),
+            _ => error,
+        })
     }
 }
 

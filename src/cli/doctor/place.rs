@@ -12,7 +12,7 @@ use crate::error::Error;
 pub fn login(endpoint: &Endpoint) -> Finding {
     match wait(endpoint.store.ping(), endpoint.timeout) {
         Ok(()) => Finding::fine("the store answers"),
-        Err(error) => failed(&error),
+        Err(error) => Finding::failed(error.status(), error.to_string(), advice::on_login(&endpoint.kind, &error)),
     }
 }
 
