@@ -1,13 +1,16 @@
 //! Servers that know or allow less, and the end of a store.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use larder::Status;
 use larder::log::{self, Level, Line};
-use larder::store::options::{Condition, ListOptions, Outcome, PutOptions, WatchOptions};
+use larder::store::options::{Condition, Durability, ListOptions, Outcome, PutOptions, WatchOptions};
 
 use crate::servers::redis::{Login, Options, Redis};
 use crate::support::{done, open, put, value, wait, watch};
+
+const SHORT: Duration = Duration::from_millis(500);
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -72,6 +75,37 @@ fn a_user_who_may_not_make_transactions_writes_long_values_too() {
     put(&opened.store, b"k", &long);
     put(&opened.store, b"k", &long);
     assert_eq!(value(&opened.store, b"k"), Some(long));
+}
+
+#[test]
+fn a_user_who_may_not_ask_for_replicas_is_told_which_right_durable_writes_need() {
+    let users = "user none on >plain-secret ~* &* +@all -role\nuser half on >plain-secret ~* &* +@all -wait\n";
+    let server = configured(users);
+    for (user, missing) in [("none", "ROLE"), ("half", "WAIT")] {
+        let opened = open(&format!("redis://{user}:plain-secret@{}?durability=1", server.address()));
+        // Each question is a connection, too.
+        let connections = || {
+            let stats = server.ask(&["INFO", "stats"]).expect("an answer");
+            let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+            line.and_then(|text| text.trim().parse::<u64>().ok()).expect("a number")
+        };
+        let plain = PutOptions { durability: Durability::None, ..PutOptions::default() };
+        done(wait(opened.store.put(b"k", b"1", &plain)));
+        let before = connections();
+        for _ in 0..5 {
+            let error = wait(opened.store.put(b"k", b"2", &PutOptions::default())).expect_err("no right");
+            assert_eq!((error.status(), error.origin()), (Status::AUTH, "durability"), "{error}");
+            assert!(error.message().contains(missing), "{error}");
+        }
+        // Nothing was written, and nothing was connected anew to learn that.
+        assert_eq!(value(&opened.store, b"k"), Some(b"1".to_vec()));
+        assert_eq!(connections(), before + 1);
+        // The right is enough once it is given.
+        server.ask(&["ACL", "SETUSER", user, &format!("+{}", missing.to_lowercase())]).expect("given");
+        let error =
+            larder::wait(opened.store.put(b"k", b"3", &PutOptions::default()), Some(SHORT)).expect_err("no replica");
+        assert_eq!(error.status(), Status::AMBIGUOUS, "{error}");
+    }
 }
 
 #[test]

@@ -48,6 +48,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::store::options::Durability;
+use crate::store::redis::connection::handshake::plain;
 use crate::store::redis::connection::{Address, Answers, Connection, Reason, Unanswered};
 use crate::store::redis::master::lease::Lease;
 use crate::store::redis::master::replicas::Replicas;
@@ -275,8 +276,12 @@ impl Confirmed {
     /// Takes the answers to `ROLE`, `WAIT` and `ROLE` from the end.
     fn take(answers: &mut Answers) -> Result<Confirmed, Reason> {
         let mut last = answers.drain(answers.len().saturating_sub(3)..);
-        let (before, _, after) = (last.next(), last.next(), last.next());
+        let (before, waited, after) = (last.next(), last.next(), last.next());
         let (offset, _) = master(before)?;
+        // Who may not wait must not ask again and again either.
+        if let Some(text) = waited.as_ref().and_then(Value::as_error) {
+            return Err(format!("it does not wait for its replicas ({})", plain(text)).into());
+        }
         let (_, attached) = master(after)?;
         Ok(Confirmed { offset, replicas: Replicas::new(attached, offset) })
     }
@@ -284,10 +289,11 @@ impl Confirmed {
 
 /// What a master says of its stream and its replicas.
 fn master(answer: Option<Value>) -> Result<(u64, Vec<Attached>), Reason> {
-    match answer.as_ref().and_then(Role::read) {
+    let answer = answer.unwrap_or(Value::Nil);
+    match Role::read(&answer) {
         Some(Role::Master { offset, replicas }) => Ok((offset, replicas)),
         Some(Role::Replica) => Err("the server is a replica now".into()),
-        None => Err("the server does not say its role".into()),
+        None => Err(format!("it does not say its role ({})", plain(answer.as_error().unwrap_or("no answer"))).into()),
     }
 }
 
@@ -333,5 +339,14 @@ mod tests {
         assert!(written(Some(Monitor::naming(at(1))), answers()).is_ok());
         let text = reason(written(Some(Monitor::naming(at(2))), answers()));
         assert!(text.contains("name h:2"), "{text}");
+    }
+
+    #[test]
+    fn a_right_that_is_taken_away_leaves_it_unknown_what_the_replicas_have() {
+        let refused = "-NOPERM this user has no permissions\r\n";
+        let text = reason(written(None, format!("{ROLE}{refused}{ROLE}")));
+        assert!(text.contains("wait for its replicas (NOPERM"), "{text}");
+        let text = reason(written(None, format!("{refused}:1\r\n{refused}")));
+        assert!(text.contains("role (NOPERM"), "{text}");
     }
 }

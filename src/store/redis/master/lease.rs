@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::error::Result;
 use crate::store::redis::connection::handshake::Dial;
 use crate::store::redis::connection::{Address, Connection, Reason};
 use crate::store::redis::master::durable::Committer;
+use crate::store::redis::master::rights;
 use crate::store::redis::sentinel::Monitor;
 
 /// Which of the connections a request takes.
@@ -52,13 +54,15 @@ impl Lease {
         &self.connections[1 + self.turn.fetch_add(1, Ordering::Relaxed) % others]
     }
 
-    /// The connection for durable writes, made when it is first asked for.
+    /// The connection for durable writes, made when it is first asked for, and not before the user has the rights for
+    /// it: who lacks them is told so each time, by the connections that there are.
     ///
     /// # Errors
     ///
-    /// As [`Dial::connect`].
+    /// As [`rights::check`] and [`Dial::connect`].
     pub async fn committer(self: &Arc<Self>, dial: &Dial, monitor: Option<&Arc<Monitor>>) -> Result<&Committer> {
         let made = self.committer.get_or_try_init(async || {
+            rights::check(self.connection(Lane::Quick), &self.address, Instant::now() + dial.limit).await?;
             let dialed = dial.connect(&self.address, None).await?;
             Ok(Committer::start(Arc::downgrade(self), self.address.clone(), dialed.connection, monitor.cloned()))
         });

@@ -7,4 +7,5 @@ pub mod lease;
 pub mod refusal;
 pub mod replicas;
 mod request;
+pub mod rights;
 pub mod role;
