@@ -152,9 +152,10 @@ fn a_replica_that_hangs_is_waited_for_until_the_sentinels_give_it_up_and_not_unt
     let attached =
         |group: &Group| group.servers[master].ask(&["ROLE"]).expect("a role").lines().any(|line| line == port);
     assert!(attached(&group), "the master gave it up before");
-    let gave_it_up = group.sentinels.iter().filter(|sentinel| {
-        sentinel.ask(&["SENTINEL", "REPLICAS", MASTER]).expect("an answer").contains("s_down")
-    });
+    let gave_it_up = group
+        .sentinels
+        .iter()
+        .filter(|sentinel| sentinel.ask(&["SENTINEL", "REPLICAS", MASTER]).expect("an answer").contains("s_down"));
     assert!(gave_it_up.count() >= 2, "a majority");
     // From when it is back it has to have the writes again.
     group.servers[hung].process().resume();

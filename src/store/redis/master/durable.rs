@@ -59,10 +59,12 @@ use crate::store::redis::wire::{Packed, Value};
 
 /// How long one `WAIT` holds the connection: so late at most is it noticed that less is needed than was waited for.
 const SLICE: Duration = Duration::from_millis(100);
-/// How long the answers to one pipeline may take.
+/// How long the answers to one pipeline may take, besides the time that its bytes take.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// The most writes in one pipeline.
 const BATCH: usize = 1024;
+/// How many bytes of writes make a pipeline full. One write may be longer.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// A write that replicas have to have.
 struct Job {
@@ -154,13 +156,16 @@ impl Task {
 
     /// The writes to send next; waits for one unless some are open.
     async fn gather(&mut self) -> Vec<Job> {
-        let mut fresh = Vec::new();
+        let mut fresh: Vec<Job> = Vec::new();
         if self.open.is_empty() {
             fresh.extend(self.jobs.recv().await);
         }
+        let mut bytes: usize = fresh.iter().map(|job| job.request.packed.bytes().len()).sum();
         while fresh.len() < BATCH
+            && bytes < BATCH_BYTES
             && let Ok(job) = self.jobs.try_recv()
         {
+            bytes += job.request.packed.bytes().len();
             fresh.push(job);
         }
         fresh.retain(|job| job.request.phase.send());
@@ -174,7 +179,8 @@ impl Task {
         let count = fresh.iter().map(|job| job.needed).chain(self.open.iter().map(|open| open.job.needed));
         let count = count.map(|needed| self.seen.wanted(needed, candidates.as_ref())).max().unwrap_or(0);
         let packed = pipeline(&fresh, count);
-        let answered = self.connection.call(packed, Instant::now() + PATIENCE).await;
+        let deadline = Instant::now() + patience(packed.bytes().len());
+        let answered = self.connection.call(packed, deadline).await;
         let mut answers = match answered {
             Ok(answers) => answers,
             Err(unanswered) => {
@@ -254,6 +260,12 @@ impl Task {
     }
 }
 
+/// How long the answers to a pipeline of so many bytes may take, by a wire that carries a megabyte a second at least. A
+/// server that hangs is noticed by the connection, long before.
+fn patience(bytes: usize) -> Duration {
+    PATIENCE + Duration::from_micros(bytes as u64)
+}
+
 fn pipeline(fresh: &[Job], count: usize) -> Packed {
     let mut packed = Packed::default();
     for job in fresh {
@@ -323,6 +335,32 @@ mod tests {
             server.write_all(format!("+OK\r\n{answers}").as_bytes()).await.expect("open");
             ticket.wait(Instant::now() + LONG).await
         })
+    }
+
+    #[test]
+    fn a_pipeline_ends_with_the_write_that_makes_it_long_and_longer_ones_are_given_longer() {
+        let gathered = run(async {
+            let (connection, _server, _pushes) = connected().await;
+            let (sender, jobs) = mpsc::unbounded_channel();
+            let value = vec![0; 400 << 10];
+            let tickets: Vec<Ticket> = (0..7)
+                .map(|_| {
+                    let (request, ticket) = Request::new(Packed::of(&[b"SET", b"k", &value]));
+                    assert!(sender.send(Job { request, needed: Durability::All, has_written: |_| true }).is_ok());
+                    ticket
+                })
+                .collect();
+            let (open, seen) = (Vec::new(), Replicas::default());
+            let mut task = Task { lease: Weak::new(), address: at(1), connection, monitor: None, jobs, open, seen };
+            let mut gathered = Vec::new();
+            for _ in 0..3 {
+                gathered.push(task.gather().await.len());
+            }
+            drop(tickets);
+            gathered
+        });
+        assert_eq!(gathered, [3, 3, 1]);
+        assert!(patience(0) == PATIENCE && patience(512 << 20) > 100 * PATIENCE);
     }
 
     fn reason(written: Result<Answers, Unanswered>) -> String {
