@@ -81,6 +81,35 @@ fn a_reader_that_is_too_slow_is_told_how_much_it_lost() {
     assert_eq!(events.len() as u64 - 1 + lost, 200, "{events:?}");
 }
 
+/// Has the server make so many records at once, of which it tells at once: 16 KiB of key for each.
+fn write_long_keys(server: &Redis, name: &str, count: u64) {
+    let script = "local k=string.rep('x',16384) for i=1,ARGV[1] do redis.call('SET',KEYS[1]..i..k,'v') end";
+    server.ask(&["EVAL", script, "1", name, &count.to_string()]).expect("written");
+}
+
+#[test]
+fn what_is_said_while_the_reader_rests_is_not_kept_without_bound_and_the_watch_catches_up() {
+    let server = Redis::start(&Options::default()).expect("a server");
+    let opened = open(&format!("redis://{}?format=raw", server.address()));
+    write_long_keys(&server, "before", 300);
+    let options = WatchOptions { start: WatchStart::Existing, capacity: 100, ..WatchOptions::default() };
+    let watching = watch(&opened.store, &options);
+    // The watch waits for room for the third hundred; meanwhile the server says 25 MiB.
+    for name in ["a", "b", "c", "d", "e"] {
+        write_long_keys(&server, name, 300);
+    }
+    wait(opened.store.ping()).expect("an answer");
+    let total = 6 * 300;
+    let lost = |events: &[Event]| events.iter().map(|event| event.lost).sum::<u64>();
+    let created = |events: &[Event]| events.iter().filter(|event| event.kind == EventKind::Created).count() as u64;
+    let events = events_until(&watching, |events| created(events) + lost(events) >= total);
+    assert_eq!(created(&events) + lost(&events), total);
+    // From here on it is in step again.
+    put(&opened.store, b"last", b"1");
+    let events = events_until(&watching, |events| !events.is_empty());
+    assert!(events.len() == 1 && is(&events[0], EventKind::Created, "last", "1"), "{} events", events.len());
+}
+
 /// Cuts all connections, and waits until their end was noticed: a write into one of them would be ambiguous.
 fn cut(server: &Redis) {
     server.ask(&["CLIENT", "KILL", "TYPE", "normal"]).expect("killed");

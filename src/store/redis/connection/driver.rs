@@ -9,11 +9,10 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::stream::Stream;
-use super::{Answers, Command, Reason, Shared};
+use super::{Answers, Command, Reason, Shared, pushes};
 use crate::store::redis::wire::{Packed, Parser, Value};
 use crate::store::remote::drive::{self, Exchange, Next, TURN};
 use crate::store::remote::expiry::Expiry;
@@ -33,7 +32,7 @@ struct InFlight {
 struct Driver {
     stream: Stream,
     shared: Arc<Shared>,
-    pushes: Option<mpsc::UnboundedSender<Vec<Value>>>,
+    pushes: Option<pushes::Sender>,
     parser: Parser,
     outgoing: BytesMut,
     /// Bytes were given to the stream that it may still keep.
@@ -46,7 +45,7 @@ struct Driver {
 }
 
 /// Moves bytes until the connection ends, then tells every request that is still open.
-pub(super) async fn drive(stream: Stream, shared: Arc<Shared>, pushes: Option<mpsc::UnboundedSender<Vec<Value>>>) {
+pub(super) async fn drive(stream: Stream, shared: Arc<Shared>, pushes: Option<pushes::Sender>) {
     let mut driver = Driver {
         stream,
         shared,
@@ -235,7 +234,7 @@ impl Driver {
 
     fn push(&mut self, values: Vec<Value>) {
         if let Some(pushes) = &self.pushes {
-            let _ = pushes.send(values);
+            pushes.send(values);
         }
     }
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::stream::{Address, Tls, open};
-use super::{Connection, Unanswered};
+use super::{Connection, Unanswered, pushes};
 use crate::config::secret::Secret;
 use crate::error::{Error, Result, Status};
 use crate::store::redis::wire::{Packed, Value};
@@ -47,11 +46,7 @@ impl Dial {
     ///
     /// `AUTH` for credentials that are refused or missing, `CONFIG` for a password file or a database that is not
     /// there, `UNAVAILABLE` for all else, each with the address.
-    pub async fn connect(
-        &self,
-        address: &Address,
-        pushes: Option<mpsc::UnboundedSender<Vec<Value>>>,
-    ) -> Result<Dialed> {
+    pub async fn connect(&self, address: &Address, pushes: Option<pushes::Sender>) -> Result<Dialed> {
         let deadline = Instant::now() + self.limit;
         let stream = match tokio::time::timeout_at(deadline, open(address, self.tls.as_ref(), self.limit)).await {
             Ok(Ok(stream)) => stream,

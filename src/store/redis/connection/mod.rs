@@ -11,6 +11,7 @@
 
 mod driver;
 pub mod handshake;
+pub mod pushes;
 mod stream;
 
 use std::collections::VecDeque;
@@ -22,7 +23,6 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::task::AtomicWaker;
 use smallvec::SmallVec;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::store::redis::wire::{Packed, Value};
@@ -133,7 +133,7 @@ struct Ticket<'a> {
 
 impl Connection {
     /// Begins to drive a stream; inside the runtime. What the server says unasked goes to `pushes`.
-    pub fn start(stream: stream::Stream, pushes: Option<mpsc::UnboundedSender<Vec<Value>>>) -> Connection {
+    pub fn start(stream: stream::Stream, pushes: Option<pushes::Sender>) -> Connection {
         let shared = Arc::new(Shared::default());
         tokio::spawn(driver::drive(stream, Arc::clone(&shared), pushes));
         let held = Arc::new(Held(Arc::clone(&shared)));
@@ -250,17 +250,18 @@ pub mod testing {
 
     use tokio::net::{TcpListener, TcpStream};
 
+    use super::pushes::Pushes;
     use super::*;
 
     /// Longer than anything takes.
     pub const LONG: Duration = Duration::from_secs(30);
 
     /// A connection that listens, and the server's side of it.
-    pub async fn connected() -> (Connection, TcpStream, mpsc::UnboundedReceiver<Vec<Value>>) {
+    pub async fn connected() -> (Connection, TcpStream, Pushes) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let ours = TcpStream::connect(address).await.expect("it listens");
-        let (sender, pushes) = mpsc::unbounded_channel();
+        let (sender, pushes) = pushes::queue();
         let connection = Connection::start(stream::Stream::Plain(ours), Some(sender));
         (connection, listener.accept().await.expect("connected").0, pushes)
     }
@@ -278,6 +279,7 @@ pub mod testing {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    use super::pushes::Heard;
     use super::testing::{LONG, connected, run};
     use super::*;
 
@@ -301,7 +303,7 @@ mod tests {
         run(async {
             let (connection, mut server, mut pushes) = connected().await;
             server.write_all(MESSAGE).await.expect("open");
-            assert_eq!(pushes.recv().await.map(|push| push.len()), Some(3));
+            assert!(matches!(pushes.next().await, Some(Heard::Push(push)) if push.len() == 3));
             let asked = tokio::spawn(async move {
                 connection.call(Packed::of(&[b"MGET", b"x", b"y", b"z"]), Instant::now() + LONG).await
             });

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Monitor, view};
@@ -10,7 +9,7 @@ use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
 use crate::store::redis::config::FIRST_RECONNECT_DELAY;
 use crate::store::redis::connection::handshake::{is_auth, plain};
-use crate::store::redis::connection::{Address, Connection, Unanswered};
+use crate::store::redis::connection::{Address, Connection, Unanswered, pushes};
 use crate::store::redis::wire::{Packed, Value};
 use crate::store::remote::backoff::Backoff;
 
@@ -66,7 +65,7 @@ pub(super) async fn follow(monitor: &std::sync::Arc<Monitor>, address: &Address)
 enum Never {}
 
 async fn session(monitor: &std::sync::Arc<Monitor>, address: &Address) -> Result<Never> {
-    let (sender, mut pushes) = mpsc::unbounded_channel();
+    let (sender, mut pushes) = pushes::queue();
     let heard = monitor.dial.connect(address, Some(sender)).await?;
     let listening = EndOnDrop(heard.connection.clone());
     // Under RESP2 a connection that listens cannot ask.
@@ -80,8 +79,8 @@ async fn session(monitor: &std::sync::Arc<Monitor>, address: &Address) -> Result
     for round in 0_u32.. {
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
-            push = pushes.recv() => {
-                while pushes.try_recv().is_ok() {}
+            push = pushes.next() => {
+                while pushes.try_next().is_some() {}
                 if push.is_none() {
                     return Err(lost(address, "the connection ended"));
                 }

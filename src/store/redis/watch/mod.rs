@@ -3,8 +3,9 @@
 //! The server says which keys of a prefix changed, not how; it needs no configuration for that, as keyspace
 //! notifications would. A task for each watch reads those keys again and tells the difference to what it knows
 //! ([`known`]): one event for each key and reading, in order for each key, whatever happened between two readings. After
-//! a lost connection or a failover it reads everything and tells the differences in the same way, so that nothing is
-//! missed silently.
+//! a lost connection or a failover, and when the reader was so slow that what the server said was dropped
+//! ([`pushes`](super::connection::pushes)), it reads everything and tells the differences in the same way, so that
+//! nothing is missed silently.
 
 mod known;
 mod session;

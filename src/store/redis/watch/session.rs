@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::known::Known;
@@ -13,6 +13,7 @@ use crate::error::{Error, Result, Status};
 use crate::store::event::{Event, EventKind};
 use crate::store::options::{ListOptions, Projection, WatchOptions, WatchStart};
 use crate::store::record::Record;
+use crate::store::redis::connection::pushes::{self, Heard, Pushes};
 use crate::store::redis::connection::{Answers, Connection, Unanswered};
 use crate::store::redis::master::client::Client;
 use crate::store::redis::master::lease::Lane;
@@ -93,7 +94,7 @@ impl Session {
 
     async fn watch(&mut self, deadline: Instant) -> Result<Never> {
         let lease = self.client.lease(deadline).await?;
-        let (sender, mut pushes) = mpsc::unbounded_channel();
+        let (sender, mut pushes) = pushes::queue();
         let dialed = self.client.config.server.connect(&lease.address, Some(sender)).await?;
         let connection = EndOnDrop(dialed.connection);
         if dialed.protocol < 3 {
@@ -120,9 +121,9 @@ impl Session {
         }
         loop {
             tokio::select! {
-                push = pushes.recv() => {
-                    let Some(push) = push else { return Err(lost("the connection ended")) };
-                    match gather(push, &mut pushes) {
+                heard = pushes.next() => {
+                    let Some(heard) = heard else { return Err(lost("the connection ended")) };
+                    match gather(heard, &mut pushes) {
                         Changed::Keys(keys) => self.read_again(&connection.0, keys).await?,
                         Changed::Everything => self.read_everything(Instant::now() + LONG_PATIENCE).await?,
                     }
@@ -225,10 +226,11 @@ async fn call(connection: &Connection, packed: Packed) -> Result<Answers> {
 }
 
 /// All that has been said to have changed until now, each key once.
-fn gather(first: Vec<Value>, pushes: &mut mpsc::UnboundedReceiver<Vec<Value>>) -> Changed {
+fn gather(first: Heard, pushes: &mut Pushes) -> Changed {
     let mut keys: Vec<Bytes> = Vec::new();
     let mut next = Some(first);
-    while let Some(push) = next {
+    while let Some(heard) = next {
+        let Heard::Push(push) = heard else { return Changed::Everything };
         if let [Value::Bulk(kind), changed] = push.as_slice()
             && kind.as_ref() == b"invalidate"
         {
@@ -237,7 +239,7 @@ fn gather(first: Vec<Value>, pushes: &mut mpsc::UnboundedReceiver<Vec<Value>>) -
                 changed.iter().filter_map(|key| if let Value::Bulk(key) = key { Some(key.clone()) } else { None }),
             );
         }
-        next = if keys.len() < CHUNK { pushes.try_recv().ok() } else { None };
+        next = if keys.len() < CHUNK { pushes.try_next() } else { None };
     }
     let mut seen = HashSet::new();
     keys.retain(|key| seen.insert(key.clone()));
