@@ -51,7 +51,7 @@ impl Backend for RedisBackend {
         if self.client.closed.is_raised() {
             return Err(Error::closed("store"));
         }
-        let layout = Layout::new(self.client.config.format, database, table);
+        let layout = Layout::new(self.client.config.format, database, table, Arc::clone(&self.client.clock));
         Ok(Arc::new(RedisStore::new(self.kind, Arc::clone(&self.client), layout)))
     }
 

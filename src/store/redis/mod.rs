@@ -5,7 +5,7 @@
 //! ```text
 //! backend  store  describe  config    the store's face
 //!   watch  records                    records as commands, answers as records, changes as events
-//!     script  revisions               what the server decides by itself; what is proposed to it
+//!     script  revisions  server_clock what the server decides by itself; what is proposed to it, and when
 //!       master                        the server of this moment: retries, deadlines, replicas, outcomes
 //!         sentinel                    who that is
 //!           connection  wire          pipelining over one socket; the protocol
@@ -28,6 +28,7 @@ mod records;
 mod revisions;
 mod script;
 mod sentinel;
+mod server_clock;
 mod store;
 mod watch;
 #[doc(hidden)]

@@ -18,7 +18,7 @@ use crate::store::redis::master::lease::Lane;
 use crate::store::redis::records::layout::{self, Layout};
 use crate::store::redis::records::reading::{self, CHUNK, Pages};
 use crate::store::redis::records::writing::{self, Command, Terms};
-use crate::store::redis::revisions;
+use crate::store::redis::server_clock;
 use crate::store::redis::watch::RedisWatch;
 use crate::store::redis::wire::{Packed, Value};
 use crate::store::reply::Reply;
@@ -29,6 +29,7 @@ use crate::store::{Lookup, Store};
 const LEAST_LIMIT: usize = 1 << 20;
 
 /// The records of one database and table.
+#[derive(Clone)]
 pub struct RedisStore {
     kind: &'static str,
     client: Arc<Client>,
@@ -62,10 +63,29 @@ impl RedisStore {
         let durability = self.durability(options.durability);
         let terms = Terms {
             lifespan_ms: self.client.config.lifespan_ms,
-            revision: self.client.revisions.propose(),
+            revision: self.client.revisions.propose(self.client.clock.unix_us()),
             may_transact: durability == Durability::None && self.client.may_transact.load(Ordering::Relaxed),
         };
         writing::put(&self.layout, key, value, options, terms).map(|command| (command, durability))
+    }
+
+    /// Whether what a write says of times can be said: a server was asked for its own, or none is needed.
+    fn knows_time(&self) -> bool {
+        self.client.clock.has_asked() || !self.layout.has_envelopes()
+    }
+
+    /// The reply to a write that says something of times, once there was a server to ask.
+    #[cold]
+    fn once_time_is_known<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&RedisStore) -> Reply<T> + Send + 'static,
+    ) -> Reply<T> {
+        let store = self.clone();
+        Reply::pending(async move {
+            store.client.lease(store.client.deadline()).await?;
+            let reply = write(&store);
+            reply.wait().await
+        })
     }
 
     /// A read of integers, of which the answer is the sum.
@@ -199,6 +219,15 @@ impl Store for RedisStore {
     }
 
     fn put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Reply<Outcome> {
+        if !self.knows_time() {
+            // Nothing is proposed before: the next proposal would have to be above it.
+            let checked = self.refuse_closed().and_then(|()| writing::check_put(&self.layout, key, value, options));
+            if let Err(error) = checked {
+                return Reply::Ready(Err(error));
+            }
+            let (key, value, options) = (key.to_vec(), value.to_vec(), options.clone());
+            return self.once_time_is_known(move |store| store.put(&key, &value, &options));
+        }
         let (command, durability) = match self.prepare_put(key, value, options) {
             Ok(prepared) => prepared,
             Err(error) => return Reply::Ready(Err(error)),
@@ -210,6 +239,15 @@ impl Store for RedisStore {
     fn put_many(&self, entries: &[Entry<'_>]) -> Reply<Vec<Result<Outcome>>> {
         if let Err(error) = self.refuse_closed() {
             return Reply::Ready(Err(error));
+        }
+        if !self.knows_time() {
+            let owned = |entry: &Entry<'_>| (entry.key.to_vec(), entry.value.to_vec(), entry.options.clone());
+            let entries: Vec<_> = entries.iter().map(owned).collect();
+            return self.once_time_is_known(move |store| {
+                let borrowed =
+                    entries.iter().map(|(key, value, options)| Entry { key, value, options: options.clone() });
+                store.put_many(&borrowed.collect::<Vec<_>>())
+            });
         }
         let prepare = |entry: &Entry<'_>| self.prepare_put(entry.key, entry.value, &entry.options);
         let prepare_wave =
@@ -264,6 +302,10 @@ impl Store for RedisStore {
             Ok(None) => return self.contains(key),
             Err(error) => return Reply::Ready(Err(error)),
         };
+        if !self.knows_time() {
+            let key = key.to_vec();
+            return self.once_time_is_known(move |store| store.touch(&key, lifetime));
+        }
         let how = Write { durability: self.durability(Durability::Default), has_written: writing::is_positive };
         let client = Arc::clone(&self.client);
         Reply::pending(async move { Ok(writing::is_positive(&client.write(packed, how).await?)) })
@@ -369,7 +411,7 @@ impl Store for RedisStore {
         let client = Arc::clone(&self.client);
         Reply::pending(async move {
             let answers = client.read(Packed::of(&[b"TIME"]), Lane::Quick).await?;
-            Ok(answers.first().and_then(revisions::moment))
+            Ok(answers.first().and_then(server_clock::moment))
         })
     }
 

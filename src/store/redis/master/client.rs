@@ -24,6 +24,7 @@ use crate::store::redis::records::layout::MAX_BULK;
 use crate::store::redis::revisions::Revisions;
 use crate::store::redis::script;
 use crate::store::redis::sentinel::Monitor;
+use crate::store::redis::server_clock::ServerClock;
 use crate::store::redis::wire::{Packed, Value};
 use crate::store::remote::counters::Counters;
 
@@ -53,6 +54,8 @@ pub struct Client {
     pub line: watch::Sender<Line>,
     /// What is proposed for the next write.
     pub revisions: Revisions,
+    /// What time it is on the master.
+    pub clock: Arc<ServerClock>,
     /// Whether the user may make transactions.
     pub may_transact: AtomicBool,
     /// The longest value that the server takes, in bytes.
@@ -89,6 +92,7 @@ impl Client {
             closed,
             line,
             revisions: Revisions::default(),
+            clock: Arc::default(),
             may_transact: AtomicBool::new(false),
             most_bytes: AtomicUsize::new(MAX_BULK),
             started: AtomicBool::new(false),

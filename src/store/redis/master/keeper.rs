@@ -123,6 +123,7 @@ async fn check(client: &Client, address: &Address, connection: &Connection) -> R
     packed.push(&[b"EXEC"]);
     packed.push(&[b"CONFIG", b"GET", b"proto-max-bulk-len"]);
     packed.append(&script::load());
+    let asked = client.clock.ask();
     let answers = match connection.call(packed, Instant::now() + client.config.server.limit).await {
         Ok(answers) => answers,
         Err(Unanswered::Broken(broken)) => return Err(unavailable(broken.reason.to_string())),
@@ -140,8 +141,8 @@ async fn check(client: &Client, address: &Address, connection: &Connection) -> R
         return Err(unavailable(advice.to_owned()));
     }
     let (facts, scripts) = answers.split_at(answers.len().min(5));
-    if let [_, time, multi, exec, limit] = facts {
-        client.revisions.heard(time);
+    client.clock.heard(facts.get(1).unwrap_or(&Value::Nil), asked);
+    if let [_, _, multi, exec, limit] = facts {
         let may_transact = multi.as_error().is_none() && exec.as_error().is_none();
         client.may_transact.store(may_transact, Ordering::Relaxed);
         // Many do not let their users ask for it.
@@ -166,7 +167,7 @@ async fn hold(client: &Client, lease: &Arc<Lease>) -> Reason {
     tokio::select! {
         reason = lease.wait_for_end() => reason,
         reason = watch_sentinels(client, lease) => reason,
-        reason = watch_role(lease) => reason,
+        reason = watch_role(client, lease) => reason,
     }
 }
 
@@ -183,17 +184,21 @@ async fn watch_sentinels(client: &Client, lease: &Lease) -> Reason {
     }
 }
 
-async fn watch_role(lease: &Lease) -> Reason {
+/// Asks the master for its role now and then, and for its time.
+async fn watch_role(client: &Client, lease: &Lease) -> Reason {
     let mut tick = tokio::time::interval_at(Instant::now() + ROLE_INTERVAL, ROLE_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         // A server that says nothing the connection itself notices.
-        let answers = lease.connection(Lane::Quick).call(Packed::of(&[b"ROLE"]), Instant::now() + ROLE_INTERVAL).await;
-        if let Ok(answers) = answers
-            && let Some(Role::Replica) = answers.first().and_then(Role::read)
-        {
+        let mut packed = Packed::of(&[b"ROLE"]);
+        packed.push(&[b"TIME"]);
+        let asked = client.clock.ask();
+        let answers = lease.connection(Lane::Quick).call(packed, Instant::now() + ROLE_INTERVAL).await;
+        let Ok([role, time]) = answers.as_deref() else { continue };
+        if let Some(Role::Replica) = Role::read(role) {
             return "it is a replica now".into();
         }
+        client.clock.heard(time, asked);
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! | format | key | value | revision | expiry |
 //! | --- | --- | --- | --- | --- |
-//! | `larder` | [`names::redis_prefix`], key | [`envelope`] | in the envelope, by the server's clock | of the key, and in the envelope |
+//! | `larder` | [`names::redis_prefix`], key | [`envelope`] | in the envelope | of the key, and in the envelope |
 //! | `go-micro`, `raw` | table, key, with nothing between; no database | bare | the content's fingerprint | of the key |
+//!
+//! All that an envelope says of times is by the server's clock ([`ServerClock`]), whoever writes or reads it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::clock;
 use crate::error::{Error, Result, Status};
@@ -13,6 +16,7 @@ use crate::store::format::{Contents, Format, envelope, names};
 use crate::store::options::Projection;
 use crate::store::record::{MAX_KEY_LENGTH, Metadata, Parts, Record};
 use crate::store::redis::script;
+use crate::store::redis::server_clock::ServerClock;
 
 /// The longest key or value that a server takes, in bytes (`proto-max-bulk-len`, unless it was changed).
 pub const MAX_BULK: usize = 512 << 20;
@@ -28,16 +32,18 @@ pub struct Layout {
     pub format: Format,
     /// What every key of it begins with.
     pub prefix: Vec<u8>,
+    /// The clock that envelopes are written by.
+    pub clock: Arc<ServerClock>,
 }
 
 impl Layout {
     /// The layout of a database and table in a format.
-    pub fn new(format: Format, database: &str, table: &str) -> Layout {
+    pub fn new(format: Format, database: &str, table: &str, clock: Arc<ServerClock>) -> Layout {
         let prefix = match format {
             Format::Larder => names::redis_prefix(database, table),
             Format::GoMicro | Format::Raw => table.as_bytes().to_vec(),
         };
-        Layout { format, prefix }
+        Layout { format, prefix, clock }
     }
 
     /// Whether values are envelopes.
@@ -82,8 +88,10 @@ impl Layout {
     /// `CORRUPT` for what is no envelope where one should be; what [`Record::new`] says.
     pub fn record(&self, key: &[u8], stored: &[u8], left_ms: i64, projection: Projection) -> Result<Option<Record>> {
         let contents = if self.has_envelopes() { envelope::decode(stored)? } else { bare(stored) };
-        let deadline =
-            if self.has_envelopes() { clock::deadline_of_unix(contents.expires_unix_ms) } else { deadline_of(left_ms) };
+        let deadline = match self.has_envelopes() {
+            true => self.clock.deadline_of(contents.expires_unix_ms),
+            false => deadline_of(left_ms),
+        };
         if clock::has_passed(deadline) {
             return Ok(None);
         }
@@ -114,7 +122,7 @@ impl Layout {
         let (true, Some(revision), Some(expires)) = (header.starts_with(&MAGIC), number(8), number(24)) else {
             return Err(envelope::decode(header).err().unwrap_or_else(cut_short));
         };
-        let deadline = clock::deadline_of_unix(expires);
+        let deadline = self.clock.deadline_of(expires);
         if clock::has_passed(deadline) {
             return Ok(None);
         }
@@ -176,7 +184,7 @@ mod tests {
 
     #[test]
     fn go_micro_keys_are_table_and_key_and_know_no_database() {
-        let layout = Layout::new(Format::GoMicro, "db", "events");
+        let layout = Layout::new(Format::GoMicro, "db", "events", Arc::default());
         assert_eq!(layout.full(b"user"), b"eventsuser");
         assert_eq!(layout.key_of(b"eventsuser"), Some(&b"user"[..]));
         assert_eq!(layout.key_of(b"other"), None);
@@ -184,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_bare_value_has_its_fingerprint_for_a_revision_and_the_keys_time_to_live() {
-        let layout = Layout::new(Format::Raw, "", "");
+        let layout = Layout::new(Format::Raw, "", "", Arc::default());
         let read = |left| layout.record(b"k", b"abc", left, Projection::Records).expect("a record");
         let record = read(-1).expect("living");
         assert_eq!(
@@ -197,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_fixed_part_of_an_envelope_tells_revision_and_expiry() {
-        let layout = Layout::new(Format::Larder, "d", "t");
+        let layout = Layout::new(Format::Larder, "d", "t", Arc::default());
         let contents = Contents { revision: 7, expires_unix_ms: clock::unix_ms() + 60_000, ..bare(b"value") };
         let stored = envelope::encode(&contents);
         let record = layout.record_of_header(b"k", &stored[..HEADER]).expect("an envelope").expect("living");
@@ -210,7 +218,9 @@ mod tests {
 
     #[test]
     fn a_key_over_the_limit_is_refused_before_it_is_sent() {
-        let error = Layout::new(Format::Raw, "", "").check_key(&vec![0; MAX_KEY_LENGTH + 1]).expect_err("too large");
+        let error = Layout::new(Format::Raw, "", "", Arc::default())
+            .check_key(&vec![0; MAX_KEY_LENGTH + 1])
+            .expect_err("too large");
         assert_eq!((error.status(), error.origin()), (Status::TOO_LARGE, "key"));
     }
 

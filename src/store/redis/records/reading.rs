@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_glob_holds_the_prefix_or_else_the_suffix() {
-        let layout = Layout::new(Format::Raw, "", "t*");
+        let layout = Layout::new(Format::Raw, "", "t*", Arc::default());
         let of = |prefix: &[u8], suffix: &[u8]| {
             let options = ListOptions { prefix: prefix.to_vec(), suffix: suffix.to_vec(), ..ListOptions::default() };
             String::from_utf8(pattern(&layout, &options)).expect("text")

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::clock;
 use crate::error::{Error, Result, Status};
 use crate::store::format::{Contents, envelope};
 use crate::store::options::{Condition, Lifetime, Outcome, PutOptions, Term};
@@ -112,23 +111,32 @@ impl Meaning {
     }
 }
 
-/// The command of a put.
+/// Refuses a put that the layout cannot keep.
 ///
 /// # Errors
 ///
 /// `UNSUPPORTED` naming the option that the format cannot keep, `TOO_LARGE`.
-pub fn put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, terms: Terms) -> Result<Command> {
+pub fn check_put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions) -> Result<()> {
     refuse_max_idle(options.lifetime)?;
     layout.check_key(key)?;
     layout.check_value(value, &options.metadata)?;
+    if layout.has_envelopes() || options.metadata.is_empty() {
+        return Ok(());
+    }
+    let text = format!("the format \"{}\" has no place for it; leave it out, or use \"larder\"", layout.format.name());
+    Err(Error::new(Status::UNSUPPORTED, "metadata", text))
+}
+
+/// The command of a put.
+///
+/// # Errors
+///
+/// As [`check_put`].
+pub fn put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, terms: Terms) -> Result<Command> {
+    check_put(layout, key, value, options)?;
     let life_ms = lifespan_ms(options.lifetime.lifespan, terms.lifespan_ms);
     if layout.has_envelopes() {
         return Ok(put_envelope(layout, key, value, options, Terms { lifespan_ms: life_ms, ..terms }));
-    }
-    if !options.metadata.is_empty() {
-        let text =
-            format!("the format \"{}\" has no place for it; leave it out, or use \"larder\"", layout.format.name());
-        return Err(Error::new(Status::UNSUPPORTED, "metadata", text));
     }
     Ok(put_bare(layout, key, value, options.condition, life_ms))
 }
@@ -136,7 +144,7 @@ pub fn put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, term
 /// The lifespan of the terms is the record's own here.
 fn put_envelope(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, terms: Terms) -> Command {
     let life_ms = terms.lifespan_ms;
-    let now = clock::unix_ms();
+    let now = layout.clock.unix_ms();
     let stored = envelope::encode(&Contents {
         key: None,
         value: Cow::Borrowed(value),
@@ -256,7 +264,7 @@ pub fn touch(layout: &Layout, key: &[u8], lifetime: Lifetime) -> Result<Option<P
     let life_ms = lifespan_ms(lifetime.lifespan, 0);
     let mut packed = Packed::with_room(key.len() + layout.prefix.len());
     if layout.has_envelopes() {
-        let expires = if life_ms == 0 { 0 } else { clock::unix_ms().saturating_add(life_ms) };
+        let expires = if life_ms == 0 { 0 } else { layout.clock.unix_ms().saturating_add(life_ms) };
         SCRIPTS.touch.begin(&mut packed, &layout.prefix, key, 2);
         packed.word(life_ms.to_string().as_bytes());
         packed.word(&expires.to_le_bytes());
@@ -297,6 +305,7 @@ mod tests {
     use super::*;
     use crate::store::format::Format;
     use crate::store::record::Metadata;
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn text(words: &'static str) -> Value {
@@ -311,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_plain_put_is_the_plugins_command() {
-        let layout = Layout::new(Format::GoMicro, "ignored", "tbl");
+        let layout = Layout::new(Format::GoMicro, "ignored", "tbl", Arc::default());
         let sent = |lifespan| {
             let command = put(&layout, b"k", b"v", &living(lifespan), TERMS).expect("valid");
             String::from_utf8_lossy(command.packed.bytes()).replace("\r\n", " ")
@@ -325,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_the_format_cannot_keep_is_refused_by_name() {
-        let layout = Layout::new(Format::Raw, "", "");
+        let layout = Layout::new(Format::Raw, "", "", Arc::default());
         let metadata = Metadata::new([("a", &b"1"[..])]).expect("small");
         let error =
             put(&layout, b"k", b"v", &PutOptions { metadata, ..PutOptions::default() }, TERMS).err().expect("refused");
@@ -355,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_long_envelope_is_a_transaction_that_can_be_asked_again_as_a_script() {
-        let layout = Layout::new(Format::Larder, "d", "t");
+        let layout = Layout::new(Format::Larder, "d", "t", Arc::default());
         let value = [b'v'; LONG_ENVELOPE];
         let command = put(&layout, b"k", &value, &living(Term::For(Duration::from_secs(2))), TERMS).expect("valid");
         assert_eq!(command.packed.answers(), 4);
