@@ -175,7 +175,7 @@
 #define LARDER_DURABILITY_NONE -1
 
 /**
- * A write is done when every replica that the server knows of has it, and one at least.
+ * A write is done when every replica that could become the master has it, and one at least.
  */
 #define LARDER_DURABILITY_ALL -2
 

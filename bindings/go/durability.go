@@ -14,7 +14,7 @@ type Durability int32
 const (
 	// DurabilityNone: the server that took the write has it.
 	DurabilityNone Durability = native.DurabilityNone
-	// DurabilityAll: every replica that the server knows of has it, and one at least.
+	// DurabilityAll: every replica that could become the master has it, and one at least.
 	DurabilityAll Durability = native.DurabilityAll
 )
 

@@ -14,7 +14,7 @@ pub const LARDER_TERM_UNLIMITED: i64 = -1;
 
 /// A write is done when the server that took it has it, whatever the store's default is.
 pub const LARDER_DURABILITY_NONE: i32 = -1;
-/// A write is done when every replica that the server knows of has it, and one at least.
+/// A write is done when every replica that could become the master has it, and one at least.
 pub const LARDER_DURABILITY_ALL: i32 = -2;
 
 /// A list gives keys, revisions and times; values and metadata are empty.

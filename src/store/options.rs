@@ -63,7 +63,7 @@ pub enum Durability {
     None,
     /// So many replicas besides it, at least.
     Replicas(u8),
-    /// Every replica that the server knows of, and one at least.
+    /// Every replica that could become the master, and one at least.
     All,
 }
 

@@ -12,7 +12,7 @@ public final class Durability {
   /** The server that took the write has it. */
   public static final Durability NONE = new Durability(-1);
 
-  /** Every replica that the server knows of has it, and one at least. */
+  /** Every replica that could become the master has it, and one at least. */
   public static final Durability ALL = new Durability(-2);
 
   private static final int MOST_REPLICAS = 255;
