@@ -85,6 +85,10 @@ fn poll(connection: &mut impl Exchange, tick: &mut Interval, context: &mut Conte
     // After the reading, so that what has come counts.
     connection.expire(context);
     while tick.poll_tick(context).is_ready() {
+        // What was read and is not given out yet is a word of the server's, too.
+        if next == Next::Yield {
+            continue;
+        }
         connection.note_silence()?;
         // What the server is asked with.
         next = connection.exchange(context)?;

@@ -277,6 +277,8 @@ pub mod testing {
 
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::pushes::Heard;
@@ -294,6 +296,28 @@ mod tests {
             let mut rest = Vec::new();
             let read = tokio::time::timeout(LONG, server.read_to_end(&mut rest)).await;
             read.expect("it was hung up").expect("in order");
+        });
+    }
+
+    #[test]
+    fn a_server_that_is_heard_slowly_is_not_silent() {
+        run(async {
+            let (connection, mut server, _pushes) = connected().await;
+            // Keeps the runtime from the connection for most of the time.
+            let busy = tokio::spawn(std::future::poll_fn(|context| {
+                std::thread::sleep(Duration::from_millis(20));
+                context.waker().wake_by_ref();
+                Poll::<()>::Pending
+            }));
+            let speaks = tokio::spawn(async move {
+                let words = b">1\r\n+a\r\n".repeat(4096);
+                while server.write_all(&words).await.is_ok() {}
+            });
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            assert!(!connection.has_ended(), "{:?}", connection.ended());
+            busy.abort();
+            drop(connection);
+            speaks.await.expect("no panic");
         });
     }
 
