@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::guard;
@@ -34,10 +35,11 @@ pub async fn with_deadline<T: Send + 'static>(future: Pending<T>, timeout: Optio
     let Some(limit) = timeout else { return guarded.await };
     // A limit that the clock cannot hold is none.
     let at = Instant::now().checked_add(limit);
-    // The inner future is polled before the timer, so that a store that ends at the deadline itself says why.
-    match tokio::time::timeout(limit, Within::new(guarded, at)).await {
+    let mut within = Within::new(guarded, at);
+    match tokio::time::timeout(limit, &mut within).await {
         Ok(result) => result,
-        Err(_) => Err(timed_out(limit)),
+        // A store that ends at the deadline itself says why, and whether a write was sent: it is asked once more.
+        Err(_) => within.now_or_never().unwrap_or_else(|| Err(timed_out(limit))),
     }
 }
 
@@ -58,5 +60,26 @@ pub fn timeout_from_ms(timeout_ms: i64) -> Result<Option<Duration>> {
         0 => Ok(None),
         1.. => Ok(Some(Duration::from_millis(timeout_ms as u64))),
         _ => Err(Error::argument("timeout_ms", format!("{timeout_ms} is negative; 0 waits without a deadline"))),
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use std::task::Poll;
+
+    use super::*;
+
+    #[test]
+    fn a_store_is_asked_once_more_when_the_deadline_has_passed() {
+        let mut polls = 0;
+        let future: Pending<()> = Box::pin(std::future::poll_fn(move |_| {
+            polls += 1;
+            if polls == 1 {
+                return Poll::Pending;
+            }
+            Poll::Ready(Err(Error::new(Status::AMBIGUOUS, "store", "it was sent")))
+        }));
+        let error = wait(Reply::Pending(future), Some(Duration::ZERO)).expect_err("too late");
+        assert_eq!(error.status(), Status::AMBIGUOUS);
     }
 }

@@ -8,8 +8,12 @@
 //! no answer is told whether the server may have got the request.
 
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::time::Instant;
+
+/// How far apart two looks for deadlines that have passed are at least: each goes over all slots.
+const APART: Duration = Duration::from_millis(5);
 
 /// Names a request for as long as its connection is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +76,7 @@ pub struct Slots<R, A> {
     slots: Vec<Slot<R, A>>,
     free: Vec<u32>,
     sent: u64,
-    /// No request under way has an earlier deadline.
+    /// No request under way has a deadline that is earlier by more than [`APART`].
     earliest: Option<Instant>,
 }
 
@@ -145,7 +149,7 @@ impl<R: Default, A> Slots<R, A> {
             earliest = Some(earliest.map_or(slot.deadline, |earliest| earliest.min(slot.deadline)));
             None
         });
-        self.earliest = earliest;
+        self.earliest = earliest.map(|earliest| earliest.max(now + APART));
         wakers
     }
 
