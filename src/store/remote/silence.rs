@@ -99,7 +99,6 @@ impl Silence {
         if self.quiet < QUIET_BEFORE_QUESTION || self.question.is_some() {
             return Verdict::Wait;
         }
-        // With TLS it is a little more; then the server owes its word a little early.
         self.question = Some(sent.taken + sent.queued + waiting as u64);
         Verdict::Ask
     }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -19,22 +19,16 @@ use crate::store::nats::TARGET;
 use crate::store::nats::wire::{Frame, Info, Message, Parser, command};
 use crate::store::remote::drive::{self, Exchange, Next, Reason, TURN};
 use crate::store::remote::expiry::Expiry;
+use crate::store::remote::outgoing::Outgoing;
 use crate::store::remote::silence::{Sent, Silence, Verdict};
 use crate::store::remote::slots::Slots;
-
-/// How many bytes are gathered before they are written.
-const BATCH: usize = 256 << 10;
 
 struct Driver {
     stream: Stream,
     shared: Arc<Shared>,
     parser: Parser,
     subscriptions: HashMap<u64, mpsc::Sender<Message>>,
-    outgoing: Vec<u8>,
-    /// How many of the outgoing bytes were written.
-    written: usize,
-    /// Bytes were given to the stream that it may still keep.
-    is_unflushed: bool,
+    outgoing: Outgoing,
     /// Who has to be told of what came, once the lock is free.
     wakers: Vec<Waker>,
     expiry: Expiry,
@@ -50,9 +44,7 @@ pub(super) async fn drive(stream: Stream, parser: Parser, shared: Arc<Shared>) {
         shared,
         parser,
         subscriptions: HashMap::new(),
-        outgoing: Vec::new(),
-        written: 0,
-        is_unflushed: false,
+        outgoing: Outgoing::default(),
         wakers: Vec::new(),
         expiry: Expiry::default(),
         silence: Silence::default(),
@@ -90,7 +82,7 @@ impl Exchange for Driver {
             return Some(Arc::clone(reason));
         }
         state.is_awake = false;
-        while self.outgoing.len() - self.written < BATCH
+        while self.outgoing.has_room()
             && let Some(command) = state.queue.pop_front()
         {
             match command {
@@ -107,11 +99,8 @@ impl Exchange for Driver {
         self.write(context)?;
         let next = self.read(context)?;
         // The server asks whether we are there.
-        if self.written < self.outgoing.len() {
-            self.write(context)?;
-        }
-        let has_room = self.outgoing.len() - self.written < BATCH;
-        let has_more = next == Next::Wait && has_room && !self.shared.state.lock().queue.is_empty();
+        self.write(context)?;
+        let has_more = next == Next::Wait && self.outgoing.has_room() && !self.shared.state.lock().queue.is_empty();
         Ok(if has_more { Next::Again } else { next })
     }
 
@@ -129,9 +118,9 @@ impl Exchange for Driver {
     fn note_silence(&mut self) -> Result<(), Reason> {
         // A kernel that does not say leaves the question's answer as the only sign of life.
         let sent = Sent::of(self.stream.socket()).unwrap_or_default();
-        match self.silence.tick(sent, self.outgoing.len() - self.written) {
+        match self.silence.tick(sent, self.outgoing.waiting()) {
             Verdict::Wait => {}
-            Verdict::Ask => self.outgoing.extend_from_slice(command::PING),
+            Verdict::Ask => self.outgoing.bytes().extend_from_slice(command::PING),
             Verdict::Gone => return Err("the server has not said a byte for 2.4 s".into()),
         }
         Ok(())
@@ -142,7 +131,7 @@ impl Driver {
     fn encode(&mut self, command: Command, slots: &mut Slots<Request, Reply>) {
         let inbox = self.shared.inbox.as_bytes();
         let mut digits = Digits::default();
-        let out = &mut self.outgoing;
+        let out = self.outgoing.bytes();
         match command {
             Command::Request(token) => {
                 // Its caller may have gone.
@@ -167,44 +156,7 @@ impl Driver {
     }
 
     fn write(&mut self, context: &mut Context<'_>) -> Result<(), Reason> {
-        if self.outgoing.is_empty() && !self.is_unflushed {
-            return Ok(());
-        }
-        while self.written < self.outgoing.len() {
-            match Pin::new(&mut self.stream).poll_write(context, &self.outgoing[self.written..]) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(0)) => return Err("the server takes no more bytes".into()),
-                Poll::Ready(Ok(count)) => {
-                    self.written += count;
-                    if self.written < self.outgoing.len() {
-                        self.drop_written();
-                    }
-                    self.is_unflushed = true;
-                }
-                Poll::Ready(Err(error)) => return Err(failed(&error)),
-            }
-        }
-        self.written = 0;
-        self.outgoing.clear();
-        // A large value's room is not kept.
-        self.outgoing.shrink_to(2 * BATCH);
-        // TLS keeps bytes back until it is flushed.
-        if self.is_unflushed {
-            match Pin::new(&mut self.stream).poll_flush(context) {
-                Poll::Ready(Ok(())) => self.is_unflushed = false,
-                Poll::Ready(Err(error)) => return Err(failed(&error)),
-                Poll::Pending => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Does not keep what was written while the rest has to wait.
-    fn drop_written(&mut self) {
-        if self.written >= BATCH {
-            self.outgoing.drain(..self.written);
-            self.written = 0;
-        }
+        self.outgoing.write(&mut self.stream, context).map_err(|error| failed(&error))
     }
 
     fn read(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
@@ -251,7 +203,7 @@ impl Driver {
                 }
             }
             Frame::Message(number, message) => self.deliver(number, message),
-            Frame::Ping => self.outgoing.extend_from_slice(command::PONG),
+            Frame::Ping => self.outgoing.bytes().extend_from_slice(command::PONG),
             Frame::Pong | Frame::Ok => {}
             Frame::Info(text) => {
                 if let Some(info) = Info::parse(&text) {

@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use super::stream::Stream;
@@ -16,11 +15,9 @@ use super::{Answers, Command, Reason, Shared, pushes};
 use crate::store::redis::wire::{Packed, Parser, Value};
 use crate::store::remote::drive::{self, Exchange, Next, TURN};
 use crate::store::remote::expiry::Expiry;
+use crate::store::remote::outgoing::Outgoing;
 use crate::store::remote::silence::{Sent, Silence, Verdict};
 use crate::store::remote::slots::Token;
-
-/// How many bytes are gathered before they are written.
-const BATCH: usize = 256 << 10;
 
 struct InFlight {
     left: u32,
@@ -34,9 +31,7 @@ struct Driver {
     shared: Arc<Shared>,
     pushes: Option<pushes::Sender>,
     parser: Parser,
-    outgoing: BytesMut,
-    /// Bytes were given to the stream that it may still keep.
-    unflushed: bool,
+    outgoing: Outgoing,
     in_flight: VecDeque<InFlight>,
     /// Who has to be told of what came, once the lock is free.
     wakers: Vec<Waker>,
@@ -51,8 +46,7 @@ pub(super) async fn drive(stream: Stream, shared: Arc<Shared>, pushes: Option<pu
         shared,
         pushes,
         parser: Parser::default(),
-        outgoing: BytesMut::new(),
-        unflushed: false,
+        outgoing: Outgoing::default(),
         in_flight: VecDeque::new(),
         wakers: Vec::new(),
         expiry: Expiry::default(),
@@ -84,7 +78,7 @@ impl Exchange for Driver {
             return Some(Arc::clone(reason));
         }
         state.awake = false;
-        while self.outgoing.len() < BATCH
+        while self.outgoing.has_room()
             && let Some(command) = state.queue.pop_front()
         {
             let (packed, token) = match &command {
@@ -94,7 +88,7 @@ impl Exchange for Driver {
                     None => continue,
                 },
             };
-            self.outgoing.extend_from_slice(packed.bytes());
+            self.outgoing.bytes().extend_from_slice(packed.bytes());
             let left = packed.answers();
             if left > 0 {
                 self.in_flight.push_back(InFlight { left, answers: Answers::new(), token });
@@ -115,19 +109,20 @@ impl Exchange for Driver {
     }
 
     fn exchange(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
-        let wrote = self.write(context)?;
+        self.outgoing.write(&mut self.stream, context).map_err(|error| failed(&error))?;
         let next = self.read(context)?;
-        Ok(if wrote && next == Next::Wait { Next::Again } else { next })
+        let has_more = next == Next::Wait && self.outgoing.has_room() && !self.shared.state.lock().queue.is_empty();
+        Ok(if has_more { Next::Again } else { next })
     }
 
     fn note_silence(&mut self) -> Result<(), Reason> {
         // A kernel that does not say leaves the question's answer as the only sign of life.
         let sent = Sent::of(self.stream.socket()).unwrap_or_default();
-        match self.silence.tick(sent, self.outgoing.len()) {
+        match self.silence.tick(sent, self.outgoing.waiting()) {
             Verdict::Wait => {}
             Verdict::Ask => {
                 let ping = Packed::of(&[b"PING"]);
-                self.outgoing.extend_from_slice(ping.bytes());
+                self.outgoing.bytes().extend_from_slice(ping.bytes());
                 self.in_flight.push_back(InFlight { left: 1, answers: Answers::new(), token: None });
             }
             Verdict::Gone => return Err("the server has not said a byte for 2.4 s".into()),
@@ -137,32 +132,6 @@ impl Exchange for Driver {
 }
 
 impl Driver {
-    fn write(&mut self, context: &mut Context<'_>) -> Result<bool, Reason> {
-        let mut wrote = false;
-        while !self.outgoing.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(context, &self.outgoing) {
-                Poll::Pending => return Ok(false),
-                Poll::Ready(Ok(0)) => return Err("the server takes no more bytes".into()),
-                Poll::Ready(Ok(count)) => {
-                    let _ = self.outgoing.split_to(count);
-                    wrote = true;
-                }
-                Poll::Ready(Err(error)) => return Err(failed(&error)),
-            }
-        }
-        self.unflushed |= wrote;
-        // TLS keeps bytes back until it is flushed.
-        if self.unflushed {
-            match Pin::new(&mut self.stream).poll_flush(context) {
-                Poll::Ready(Ok(())) => self.unflushed = false,
-                Poll::Ready(Err(error)) => return Err(failed(&error)),
-                Poll::Pending => return Ok(false),
-            }
-        }
-        // There was no room for all that was queued.
-        Ok(wrote && !self.shared.state.lock().queue.is_empty())
-    }
-
     fn read(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
         let next = self.read_turn(context);
         self.wakers.drain(..).for_each(Waker::wake);
@@ -170,7 +139,7 @@ impl Driver {
     }
 
     fn read_turn(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
-        let (mut left, mut has_read) = (TURN, false);
+        let mut left = TURN;
         loop {
             // First what was read before the others had their turn.
             while let Some(value) = self.parser.next_value().map_err(|malformed| Reason::from(malformed.0))? {
@@ -183,18 +152,13 @@ impl Driver {
             // Polled once and dropped: it keeps nothing between polls.
             let polled = pin!(self.stream.read_buf(self.parser.buffer())).poll(context);
             match polled {
-                Poll::Pending => return Ok(if has_read && self.has_queued() { Next::Again } else { Next::Wait }),
+                Poll::Pending => return Ok(Next::Wait),
                 Poll::Ready(Err(error)) => return Err(failed(&error)),
                 Poll::Ready(Ok(0)) => return Err("the server hung up".into()),
                 Poll::Ready(Ok(_)) => {}
             }
-            has_read = true;
             self.silence.end();
         }
-    }
-
-    fn has_queued(&self) -> bool {
-        !self.shared.state.lock().queue.is_empty()
     }
 
     fn give_out(&mut self, value: Value) -> Result<(), Reason> {
