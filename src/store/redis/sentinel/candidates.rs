@@ -8,13 +8,17 @@
 //! * **Down**, to a majority of *all* sentinels, not only of those that answer. Without this nothing would be
 //!   acknowledged from a crash until the repair. The smaller side of a partition has no such majority.
 //! * **Priority 0**, to that majority, and no sentinel says otherwise: it is never chosen.
-//! * **An old master that has not been told yet.** When sentinels change masters they list the old one as a replica at
-//!   once, but let it be a master for 8 s and more before they tell it ([`Listed::leads`]). Until then it is not
-//!   attached to the new master, and waiting for it would mean to acknowledge nothing. They choose it only if there is
-//!   nobody better: they forget what they knew of it at the change, and a master reports no offset, so that it counts
-//!   as being at 0, and any replica of the same or a better priority that has reported an offset goes before it. Such a
+//! * **An old master that has not been told yet, or is dead.** When sentinels change masters they list the old one as a
+//!   replica at once, but let it be a master for 8 s and more before they tell it; and one that died is down to them
+//!   only when it has been silent for as long again. Until then it is not attached to the new master, and waiting for it
+//!   would mean to acknowledge nothing. They choose it only if there is nobody better: they forget at the change what
+//!   they knew of it, pass over whoever has reported nothing since, and a master reports no offset, so that it counts as
+//!   being at 0, and any replica of the same or a better priority that has reported an offset goes before it. Such a
 //!   replica must be there, to a majority, and no sentinel may say otherwise. For the old master to be chosen all the
 //!   same, that replica has to fail together with the new master: a second fault within the first.
+//!
+//! The sentinel that leads a failover names the new master from its promotion on, and for a second or so lists the old
+//! master's replicas, the new master among them: that is the master itself, and no candidate.
 //!
 //! A replica that is *being promoted* also reports to be a master while sentinels still list it as a replica, and it is
 //! the very one that must have everything. It is not taken for an old master: it had reported its offset before, and
@@ -22,14 +26,25 @@
 //! which it sees it promoted.
 //!
 //! What remains beyond one fault: a replica that was down, comes back, and is promoted before it has caught up, while
-//! every replica that has the write is gone; an old master that is told, and is promoted by a second failover before it
-//! has caught up and before the sentinels' next word of it came here. Sentinels do not list replicas with
+//! every replica that has the write is gone; an old master that is told, or comes back, and is promoted by a second
+//! failover before it has caught up and before the sentinels' next word of it came here. Sentinels do not list replicas with
 //! `replica-announced no`: give those priority 0, or they can be promoted without having been waited for.
 
 use std::collections::BTreeSet;
 
 use super::view::{View, decide};
 use crate::store::redis::connection::Address;
+
+/// What a replica says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reported {
+    /// It has said nothing since it was listed.
+    Nothing,
+    /// That it is a replica.
+    Replica,
+    /// That it is a master.
+    Master,
+}
 
 /// A replica as one sentinel lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +53,8 @@ pub struct Listed {
     pub address: Address,
     /// Whether the sentinel takes it for down.
     pub is_down: bool,
-    /// Whether it says of itself that it is a master.
-    pub leads: bool,
+    /// What it says that it is.
+    pub reported: Reported,
     /// Its priority: 0 is never chosen, and of the others the lowest is.
     pub priority: u64,
     /// How far in its master's stream it said to be; 0 when it has not said it yet.
@@ -57,13 +72,13 @@ pub struct Candidates {
 
 impl Listed {
     fn goes_before(&self, other: &Listed) -> bool {
-        let can_be_chosen = !self.is_down && !self.leads && self.priority != 0;
+        let can_be_chosen = !self.is_down && self.reported == Reported::Replica && self.priority != 0;
         can_be_chosen && self.priority <= other.priority && self.offset.is_some_and(|offset| offset > 0)
     }
 
-    /// Whether it is an old master that would be chosen after another replica of the same list.
+    /// Whether it may be an old master, and would be chosen after another replica of the same list.
     fn is_behind(&self, list: &[Listed]) -> bool {
-        self.leads && self.offset == Some(0) && list.iter().any(|other| other.goes_before(self))
+        self.reported != Reported::Replica && self.offset == Some(0) && list.iter().any(|other| other.goes_before(self))
     }
 }
 
@@ -112,10 +127,10 @@ pub fn candidates<'a>(views: impl Iterator<Item = &'a View>, master: &Address) -
     let ids: BTreeSet<&str> = views.iter().map(|view| view.id.as_str()).filter(|id| !id.is_empty()).collect();
     let total = views.iter().map(|view| view.sentinels).max().unwrap_or(1).max(ids.len());
     let ours: Vec<&View> = views.into_iter().filter(|view| view.master.as_ref() == Some(master)).collect();
-    let listed: BTreeSet<&Address> =
-        ours.iter().flat_map(|view| &view.replicas).map(|replica| &replica.address).collect();
+    let listed = ours.iter().flat_map(|view| &view.replicas).map(|replica| &replica.address);
+    let others: BTreeSet<&Address> = listed.filter(|address| *address != master).collect();
     let mut candidates = Candidates::default();
-    for address in listed {
+    for address in others {
         let votes = Votes::of(address, &ours);
         let is_majority = |voters: &BTreeSet<&str>| voters.len() > total / 2;
         if is_majority(&votes.down) || (is_majority(&votes.never) && !votes.can_be_chosen) {
@@ -136,7 +151,7 @@ mod tests {
     }
 
     fn up(port: u16) -> Listed {
-        Listed { address: at(port), is_down: false, leads: false, priority: 100, offset: Some(7) }
+        Listed { address: at(port), is_down: false, reported: Reported::Replica, priority: 100, offset: Some(7) }
     }
 
     fn down(port: u16) -> Listed {
@@ -148,7 +163,11 @@ mod tests {
     }
 
     fn old_master(port: u16) -> Listed {
-        Listed { leads: true, offset: Some(0), ..up(port) }
+        Listed { reported: Reported::Master, offset: Some(0), ..up(port) }
+    }
+
+    fn silent(port: u16) -> Listed {
+        Listed { reported: Reported::Nothing, offset: Some(0), ..up(port) }
     }
 
     fn view(id: &str, replicas: &[Listed]) -> View {
@@ -210,12 +229,35 @@ mod tests {
         assert_eq!(agreed(&[down(2), old_master(3)]), (vec![3], vec![2]));
         assert_eq!(agreed(&[Listed { priority: 101, ..up(2) }, old_master(3)]), (vec![2, 3], vec![]));
         assert_eq!(agreed(&[Listed { offset: Some(0), ..up(2) }, old_master(3)]), (vec![2, 3], vec![]));
+        assert_eq!(agreed(&[Listed { offset: Some(9), ..silent(2) }, old_master(3)]), (vec![2, 3], vec![]));
+    }
+
+    #[test]
+    fn a_dead_old_master_is_not_waited_for_until_it_is_down() {
+        assert_eq!(agreed(&[up(2), silent(3)]), (vec![2], vec![]));
+        assert_eq!(agreed(&[silent(2), silent(3)]), (vec![2, 3], vec![]));
+        let heard = view("c", &[up(2), Listed { offset: Some(0), ..up(3) }]);
+        assert_eq!(
+            of(&[view("a", &[up(2), silent(3)]), view("b", &[up(2), silent(3)]), heard]),
+            Some((vec![2, 3], vec![]))
+        );
+    }
+
+    #[test]
+    fn the_master_is_no_candidate_for_its_own_succession() {
+        let leader = view("a", &[Listed { reported: Reported::Master, ..up(1) }, up(2)]);
+        assert_eq!(of(&[leader.clone(), view("b", &[up(2), old_master(3)])]), Some((vec![2, 3], vec![])));
+        let others = [view("b", &[up(2), old_master(3)]), view("c", &[up(2), old_master(3)])];
+        assert_eq!(of(&[leader, others[0].clone(), others[1].clone()]), Some((vec![2], vec![])));
     }
 
     #[test]
     fn a_replica_that_is_being_promoted_is_no_old_master() {
-        let promoted = Listed { leads: true, ..up(3) };
+        let promoted = Listed { reported: Reported::Master, ..up(3) };
         assert_eq!(agreed(&[up(2), promoted]), (vec![2, 3], vec![]));
-        assert_eq!(agreed(&[up(2), Listed { leads: true, offset: None, ..up(3) }]), (vec![2, 3], vec![]));
+        assert_eq!(
+            agreed(&[up(2), Listed { reported: Reported::Master, offset: None, ..up(3) }]),
+            (vec![2, 3], vec![])
+        );
     }
 }

@@ -1,11 +1,14 @@
 //! What one sentinel says, and what several mean together. No input or output here.
 
-use super::candidates::Listed;
+use super::candidates::{Listed, Reported};
 use crate::store::redis::connection::Address;
 use crate::store::redis::wire::Value;
 
 /// The priority of a replica that has not told it, as sentinels have it.
 const USUAL_PRIORITY: u64 = 100;
+/// Milliseconds from which on the time since an event means that there was none: sentinels before version 7 count from
+/// 1970 then, and later ones say 0.
+const NEVER_MS: u64 = 1_000_000_000_000;
 
 /// What a sentinel says of the master.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,11 +62,16 @@ pub fn read(answers: &[Value]) -> Option<View> {
 fn listed(replica: &Value) -> Option<Listed> {
     let text = |name| replica.field(name).and_then(Value::as_text);
     // Sentinels read an offset of -1 as the largest number that there is.
-    let number = |name| text(name).and_then(|text| text.parse().ok());
+    let number = |name| text(name).and_then(|text| text.parse::<u64>().ok());
     Some(Listed {
         address: instance(replica)?,
         is_down: text("flags").unwrap_or_default().split(',').any(|flag| flag == "s_down"),
-        leads: text("role-reported") == Some("master"),
+        reported: match (number("info-refresh"), text("role-reported")) {
+            // The time since then, where there was no then.
+            (None | Some(0) | Some(NEVER_MS..), _) => Reported::Nothing,
+            (Some(_), Some("master")) => Reported::Master,
+            (Some(_), _) => Reported::Replica,
+        },
         priority: number("slave-priority").unwrap_or(USUAL_PRIORITY),
         offset: number("slave-repl-offset"),
     })
@@ -110,15 +118,64 @@ mod tests {
             map(&["h", "1"]),
             map(&["config-epoch", "7", "num-other-sentinels", "2"]),
             Value::Array(vec![
-                map(&["ip", "h", "port", "2", "flags", "slave", "role-reported", "master", "slave-repl-offset", "0"]),
-                map(&["ip", "h", "port", "3", "flags", "s_down,slave,disconnected", "slave-priority", "0"]),
+                map(&[
+                    "ip",
+                    "h",
+                    "port",
+                    "2",
+                    "flags",
+                    "slave",
+                    "role-reported",
+                    "master",
+                    "slave-repl-offset",
+                    "0",
+                    "info-refresh",
+                    "9",
+                ]),
+                map(&[
+                    "ip",
+                    "h",
+                    "port",
+                    "3",
+                    "flags",
+                    "s_down,slave,disconnected",
+                    "slave-priority",
+                    "0",
+                    "role-reported",
+                    "slave",
+                    "info-refresh",
+                    "9",
+                ]),
+                map(&["ip", "h", "port", "4", "role-reported", "slave", "slave-repl-offset", "0", "info-refresh", "0"]),
+                map(&[
+                    "ip",
+                    "h",
+                    "port",
+                    "5",
+                    "role-reported",
+                    "slave",
+                    "slave-repl-offset",
+                    "0",
+                    "info-refresh",
+                    "1795946439741",
+                ]),
                 map(&["ip", "h", "port", "0"]),
             ]),
         ];
-        let old_master =
-            Listed { address: at(2), is_down: false, leads: true, priority: USUAL_PRIORITY, offset: Some(0) };
-        let down = Listed { address: at(3), is_down: true, leads: false, priority: 0, offset: None };
-        assert_eq!(read(&answers), Some(View { replicas: vec![old_master, down], ..view("me", 1, 7) }));
+        let old_master = Listed {
+            address: at(2),
+            is_down: false,
+            reported: Reported::Master,
+            priority: USUAL_PRIORITY,
+            offset: Some(0),
+        };
+        let down = Listed { address: at(3), is_down: true, reported: Reported::Replica, priority: 0, offset: None };
+        let silent = Listed { reported: Reported::Nothing, address: at(4), ..old_master.clone() };
+        let silent_of_old = Listed { address: at(5), ..silent.clone() };
+        assert_eq!(
+            read(&answers),
+            Some(View { replicas: vec![old_master, down, silent, silent_of_old], ..view("me", 1, 7) })
+        );
         assert_eq!(read(&[text("me"), Value::Nil, Value::Nil, Value::Nil]), None);
     }
 }
