@@ -59,6 +59,9 @@ use crate::store::redis::wire::{Packed, Value};
 
 /// How long one `WAIT` holds the connection: so late at most is it noticed that less is needed than was waited for.
 const SLICE: Duration = Duration::from_millis(100);
+/// How long is rested after a `WAIT` that came back at once and settled nothing: it counts also who need not have the
+/// write, and would come back at once again.
+const REST: Duration = Duration::from_millis(10);
 /// How long the answers to one pipeline may take, besides the time that its bytes take.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// The most writes in one pipeline.
@@ -105,6 +108,7 @@ impl Committer {
             jobs,
             open: Vec::new(),
             seen: Replicas::default(),
+            rests: false,
         };
         tokio::spawn(task.run());
         Committer { jobs: sender, connection }
@@ -136,6 +140,8 @@ struct Task {
     open: Vec<Open>,
     /// The replicas as the master last had them.
     seen: Replicas,
+    /// The last `WAIT` was of no use.
+    rests: bool,
 }
 
 impl Task {
@@ -154,11 +160,14 @@ impl Task {
         }
     }
 
-    /// The writes to send next; waits for one unless some are open.
+    /// The writes to send next; waits for one unless some are open, or a little while after a `WAIT` that was of no use.
     async fn gather(&mut self) -> Vec<Job> {
         let mut fresh: Vec<Job> = Vec::new();
+        let rests = std::mem::take(&mut self.rests);
         if self.open.is_empty() {
             fresh.extend(self.jobs.recv().await);
+        } else if rests && let Ok(job) = tokio::time::timeout(REST, self.jobs.recv()).await {
+            fresh.extend(job);
         }
         let mut bytes: usize = fresh.iter().map(|job| job.request.packed.bytes().len()).sum();
         while fresh.len() < BATCH
@@ -195,6 +204,7 @@ impl Task {
             }
         };
         let confirmed = Confirmed::take(&mut answers);
+        let came_back = confirmed.as_ref().is_ok_and(|confirmed| confirmed.counted >= count);
         // Whatever it was that went wrong, it is told to those whose writes were made.
         let offset = confirmed.as_ref().map_or(u64::MAX, |confirmed| confirmed.offset);
         for (job, answer) in fresh.into_iter().zip(answers) {
@@ -204,7 +214,10 @@ impl Task {
                 let _ = job.request.answer.send(Ok(Answers::from_buf([answer])));
             }
         }
-        self.judge(confirmed?)
+        let before = self.open.len();
+        self.judge(confirmed?)?;
+        self.rests = came_back && self.open.len() == before;
+        Ok(())
     }
 
     /// Answers the writes that are safe; an error when the server may not be the master any more.
@@ -281,6 +294,8 @@ fn pipeline(fresh: &[Job], count: usize) -> Packed {
 struct Confirmed {
     /// How long the stream is, with the pipeline's writes in it.
     offset: u64,
+    /// How many replicas `WAIT` counted.
+    counted: usize,
     replicas: Replicas,
 }
 
@@ -295,7 +310,8 @@ impl Confirmed {
             return Err(format!("it does not wait for its replicas ({})", plain(text)).into());
         }
         let (_, attached) = master(after)?;
-        Ok(Confirmed { offset, replicas: Replicas::new(attached, offset) })
+        let counted = waited.and_then(|waited| usize::try_from(waited.as_integer()?).ok()).unwrap_or(0);
+        Ok(Confirmed { offset, counted, replicas: Replicas::new(attached, offset) })
     }
 }
 
@@ -312,6 +328,7 @@ fn master(answer: Option<Value>) -> Result<(u64, Vec<Attached>), Reason> {
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     use super::*;
     use crate::store::redis::connection::testing::{LONG, connected, run};
@@ -351,7 +368,8 @@ mod tests {
                 })
                 .collect();
             let (open, seen) = (Vec::new(), Replicas::default());
-            let mut task = Task { lease: Weak::new(), address: at(1), connection, monitor: None, jobs, open, seen };
+            let (lease, address, monitor, rests) = (Weak::new(), at(1), None, false);
+            let mut task = Task { lease, address, connection, monitor, jobs, open, seen, rests };
             let mut gathered = Vec::new();
             for _ in 0..3 {
                 gathered.push(task.gather().await.len());
@@ -361,6 +379,40 @@ mod tests {
         });
         assert_eq!(gathered, [3, 3, 1]);
         assert!(patience(0) == PATIENCE && patience(512 << 20) > 100 * PATIENCE);
+    }
+
+    /// The last of a pipeline's questions.
+    const LAST: &str = "*1\r\n$4\r\nROLE\r\n";
+
+    /// Plays the server until a pipeline's last question has come; what came.
+    async fn pipeline_of(server: &mut TcpStream) -> String {
+        let (mut text, mut part) = (String::new(), [0; 4096]);
+        while text.matches(LAST).count() < 2 {
+            let length = server.read(&mut part).await.expect("open");
+            assert!(length > 0, "it hung up after {text:?}");
+            text += &String::from_utf8_lossy(&part[..length]);
+        }
+        text
+    }
+
+    #[test]
+    fn a_wait_that_comes_back_and_settles_nothing_is_not_asked_for_again_without_a_rest() {
+        let (rounds, took) = run(async {
+            let (connection, mut server, _pushes) = connected().await;
+            let lease = Arc::new(Lease::new(at(1), String::new(), 3, vec![connection.clone()]));
+            let committer = Committer::start(Arc::downgrade(&lease), at(1), connection, None);
+            let ticket = committer.send(Packed::of(&[b"SET"]), Durability::Replicas(1), |_| true);
+            let behind = ROLE.replace("$2\r\n10\r\n", "$1\r\n9\r\n");
+            let (begun, rounds) = (Instant::now(), 20);
+            for round in 0..rounds {
+                pipeline_of(&mut server).await;
+                let write = if round == 0 { "+OK\r\n" } else { "" };
+                server.write_all(format!("{write}{ROLE}:1\r\n{behind}").as_bytes()).await.expect("open");
+            }
+            drop(ticket);
+            (rounds, begun.elapsed())
+        });
+        assert!(took >= REST * (rounds - 1), "{rounds} rounds in {took:?}");
     }
 
     fn reason(written: Result<Answers, Unanswered>) -> String {

@@ -5,7 +5,8 @@ use crate::store::redis::connection::Address;
 use crate::store::redis::master::role::Attached;
 use crate::store::redis::sentinel::Candidates;
 
-/// The replicas that a master has attached.
+/// The replicas that a master has attached, each once: one that came back may be listed a second time, as it was when it
+/// left, and must not count for two.
 #[derive(Default)]
 pub struct Replicas {
     attached: Vec<Attached>,
@@ -15,7 +16,14 @@ pub struct Replicas {
 
 impl Replicas {
     /// The replicas in a master's answer, after the stream up to `offset` was waited for.
-    pub fn new(attached: Vec<Attached>, offset: u64) -> Replicas {
+    pub fn new(listed: Vec<Attached>, offset: u64) -> Replicas {
+        let mut attached: Vec<Attached> = Vec::with_capacity(listed.len());
+        for replica in listed {
+            match attached.iter_mut().find(|known| known.address == replica.address) {
+                Some(known) => known.offset = known.offset.max(replica.offset),
+                None => attached.push(replica),
+            }
+        }
         Replicas { attached, offset }
     }
 
@@ -24,7 +32,6 @@ impl Replicas {
         self.attached.iter().filter(|replica| replica.offset >= offset).count()
     }
 
-    /// One that came back may be in the list a second time, as it was when it left.
     fn has(&self, address: &Address, offset: u64) -> bool {
         self.attached.iter().any(|replica| replica.address == *address && replica.offset >= offset)
     }
@@ -34,7 +41,7 @@ impl Replicas {
         let must = |replica: &&Attached| !candidates.spared.contains(&replica.address);
         self.count(offset) > 0
             && candidates.needed.iter().all(|needed| self.has(needed, offset))
-            && self.attached.iter().filter(must).all(|replica| self.has(&replica.address, offset))
+            && self.attached.iter().filter(must).all(|replica| replica.offset >= offset)
     }
 
     /// How many replicas `WAIT` has to count. Those who need not have the write are counted by it, too: as many as were
@@ -88,8 +95,17 @@ mod tests {
         assert!(!all_have(&[(1, 10), (2, 9)], &[1], &[]));
         // One that came back is as far as it is now.
         assert!(all_have(&[(1, 3), (1, 10)], &[1], &[]));
+        assert!(all_have(&[(1, 10), (1, 3)], &[1], &[]));
         // The one that has it may be one that is spared.
         assert!(all_have(&[(2, 10)], &[], &[2]));
+    }
+
+    #[test]
+    fn one_that_is_listed_twice_is_one() {
+        assert_eq!(attached(&[(1, 10), (1, 10)]).count(10), 1);
+        assert_eq!(attached(&[(1, 3), (2, 10), (1, 10)]).count(10), 2);
+        assert_eq!(attached(&[(1, 10), (1, 3)]).wanted(Durability::All, Some(&candidates(&[], &[]))), 1);
+        assert_eq!(attached(&[(1, 10), (1, 10)]).wanted(Durability::All, None), 2);
     }
 
     #[test]
