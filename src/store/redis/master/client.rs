@@ -231,8 +231,8 @@ impl Client {
         let made = lease.committer(&self.config.server, self.monitor.as_ref());
         match tokio::time::timeout_at(deadline, made).await {
             Ok(Ok(committer)) => {
-                let ticket = committer.send(packed.clone(), how.durability, how.has_written);
-                Ok(Some(ticket.wait(deadline).await))
+                let ticket = committer.send(packed.clone(), how.durability, how.has_written, deadline);
+                Ok(Some(ticket.wait().await))
             }
             Ok(Err(error)) if error.status() == Status::UNAVAILABLE => {
                 // The others of this lease are served; whether the server is lost, their own connections tell.

@@ -6,6 +6,10 @@
 //! them report, and the second `ROLE` says how far each of them is. Who has a write is judged by that, by address:
 //! `WAIT` alone only counts.
 //!
+//! `WAIT` is asked for what the pipeline's own writes need, and for no longer than their callers wait. A write that it did
+//! not settle is judged by the `ROLE` of every pipeline after it, and has one of its own only while there is nothing to
+//! send, and that a short one: replicas that one write waits for in vain hold no other up.
+//!
 //! # What an acknowledged write with `all` survives, and why
 //!
 //! In a planned failover (`SENTINEL FAILOVER`) counting replicas is not enough:
@@ -59,9 +63,13 @@ use crate::store::redis::wire::{Packed, Value};
 
 /// How long one `WAIT` holds the connection: so late at most is it noticed that less is needed than was waited for.
 const SLICE: Duration = Duration::from_millis(100);
-/// How long is rested after a `WAIT` that came back at once and settled nothing: it counts also who need not have the
-/// write, and would come back at once again.
+/// As [`SLICE`], for writes that a `WAIT` has not settled: so long at most do they hold up one that comes meanwhile.
+const SHORT_SLICE: Duration = Duration::from_millis(10);
+/// How long is rested when nothing new was sent and nothing settled, or `WAIT` came back at once and settled nothing: it
+/// counts also who need not have the write, and would come back at once again.
 const REST: Duration = Duration::from_millis(10);
+/// The shortest `WAIT`: to the server 0 is for ever.
+const SHORTEST: Duration = Duration::from_millis(1);
 /// How long the answers to one pipeline may take, besides the time that its bytes take.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// The most writes in one pipeline.
@@ -114,10 +122,16 @@ impl Committer {
         Committer { jobs: sender, connection }
     }
 
-    /// Sends one write. Its one answer comes when so many replicas have it, or when it was refused or wrote nothing, as
-    /// `has_written` says of the answer.
-    pub fn send(&self, packed: Packed, needed: Durability, has_written: fn(&Value) -> bool) -> Ticket {
-        let (request, ticket) = Request::new(packed);
+    /// Sends one write, whose caller waits until the deadline. Its one answer comes when so many replicas have it, or when
+    /// it was refused or wrote nothing, as `has_written` says of the answer.
+    pub fn send(
+        &self,
+        packed: Packed,
+        needed: Durability,
+        has_written: fn(&Value) -> bool,
+        deadline: Instant,
+    ) -> Ticket {
+        let (request, ticket) = Request::new(packed, deadline);
         if let Err(refused) = self.jobs.send(Job { request, needed, has_written }) {
             let reason = self.connection.ended().unwrap_or_else(|| "the connection ended".into());
             refused.0.request.end(false, &reason);
@@ -184,10 +198,13 @@ impl Task {
     /// Sends one pipeline and judges it; an error ends the task.
     async fn round(&mut self, fresh: Vec<Job>) -> Result<(), Reason> {
         self.open.retain(|open| !open.job.request.answer.is_closed());
-        let candidates = self.candidates();
-        let count = fresh.iter().map(|job| job.needed).chain(self.open.iter().map(|open| open.job.needed));
-        let count = count.map(|needed| self.seen.wanted(needed, candidates.as_ref())).max().unwrap_or(0);
-        let packed = pipeline(&fresh, count);
+        let is_new = !fresh.is_empty();
+        let (count, slice) = if is_new {
+            self.question(&mut fresh.iter(), SLICE)
+        } else {
+            self.question(&mut self.open.iter().map(|open| &open.job), SHORT_SLICE)
+        };
+        let packed = pipeline(&fresh, count, slice);
         let deadline = Instant::now() + patience(packed.bytes().len());
         let answered = self.connection.call(packed, deadline).await;
         let mut answers = match answered {
@@ -216,8 +233,19 @@ impl Task {
         }
         let before = self.open.len();
         self.judge(confirmed?)?;
-        self.rests = came_back && self.open.len() == before;
+        self.rests = (came_back || !is_new) && self.open.len() == before;
         Ok(())
+    }
+
+    /// How many replicas `WAIT` has to count for these writes, and how long.
+    fn question(&self, jobs: &mut dyn Iterator<Item = &Job>, slice: Duration) -> (usize, Duration) {
+        let candidates = self.candidates();
+        let (mut count, mut left) = (0, SHORTEST);
+        for job in jobs {
+            count = count.max(self.seen.wanted(job.needed, candidates.as_ref()));
+            left = left.max(job.request.deadline.saturating_duration_since(Instant::now()));
+        }
+        (count, left.min(slice))
     }
 
     /// Answers the writes that are safe; an error when the server may not be the master any more.
@@ -279,13 +307,13 @@ fn patience(bytes: usize) -> Duration {
     PATIENCE + Duration::from_micros(bytes as u64)
 }
 
-fn pipeline(fresh: &[Job], count: usize) -> Packed {
+fn pipeline(fresh: &[Job], count: usize, slice: Duration) -> Packed {
     let mut packed = Packed::default();
     for job in fresh {
         packed.append(&job.request.packed);
     }
     packed.push(&[b"ROLE"]);
-    packed.push(&[b"WAIT", count.to_string().as_bytes(), SLICE.as_millis().to_string().as_bytes()]);
+    packed.push(&[b"WAIT", count.to_string().as_bytes(), slice.as_millis().to_string().as_bytes()]);
     packed.push(&[b"ROLE"]);
     packed
 }
@@ -340,17 +368,22 @@ mod tests {
         Address { host: "h".to_owned(), port }
     }
 
+    /// Sends a write that so many replicas have to have, in so long a time.
+    fn send(committer: &Committer, command: &[u8], replicas: u8, limit: Duration) -> Ticket {
+        committer.send(Packed::of(&[command]), Durability::Replicas(replicas), |_| true, Instant::now() + limit)
+    }
+
     /// What comes of a write that one replica has to have, on the server h:1 that answers so after the write.
     fn written(monitor: Option<Arc<Monitor>>, answers: String) -> Result<Answers, Unanswered> {
         run(async move {
             let (connection, mut server, _pushes) = connected().await;
             let lease = Arc::new(Lease::new(at(1), String::new(), 3, vec![connection.clone()]));
             let committer = Committer::start(Arc::downgrade(&lease), at(1), connection, monitor);
-            let ticket = committer.send(Packed::of(&[b"SET"]), Durability::Replicas(1), |_| true);
+            let ticket = send(&committer, b"SET", 1, LONG);
             let mut asked = [0; 64];
             let _ = server.read(&mut asked).await.expect("it was asked");
             server.write_all(format!("+OK\r\n{answers}").as_bytes()).await.expect("open");
-            ticket.wait(Instant::now() + LONG).await
+            ticket.wait().await
         })
     }
 
@@ -362,7 +395,7 @@ mod tests {
             let value = vec![0; 400 << 10];
             let tickets: Vec<Ticket> = (0..7)
                 .map(|_| {
-                    let (request, ticket) = Request::new(Packed::of(&[b"SET", b"k", &value]));
+                    let (request, ticket) = Request::new(Packed::of(&[b"SET", b"k", &value]), Instant::now() + LONG);
                     assert!(sender.send(Job { request, needed: Durability::All, has_written: |_| true }).is_ok());
                     ticket
                 })
@@ -395,13 +428,61 @@ mod tests {
         text
     }
 
+    /// How many replicas a pipeline's `WAIT` counts, and for how many milliseconds.
+    fn asked(pipeline: &str) -> (usize, u128) {
+        let words: Vec<&str> = pipeline.split("WAIT\r\n").nth(1).expect("it waits").split("\r\n").collect();
+        (words[1].parse().expect("a number"), words[3].parse().expect("a number"))
+    }
+
+    #[test]
+    fn it_is_waited_no_longer_than_the_callers_do_and_never_for_ever() {
+        for (limit, expected) in [
+            (Duration::from_millis(50), 1..=50),
+            (Duration::from_micros(900), 1..=1),
+            (LONG, SLICE.as_millis()..=SLICE.as_millis()),
+        ] {
+            let (count, slice) = run(async move {
+                let (connection, mut server, _pushes) = connected().await;
+                let lease = Arc::new(Lease::new(at(1), String::new(), 3, vec![connection.clone()]));
+                let committer = Committer::start(Arc::downgrade(&lease), at(1), connection, None);
+                let _ticket = send(&committer, b"SET", 2, limit);
+                asked(&pipeline_of(&mut server).await)
+            });
+            assert!(count == 2 && expected.contains(&slice), "{count} replicas, {slice} ms within {limit:?}");
+        }
+    }
+
+    #[test]
+    fn replicas_that_one_write_waits_for_in_vain_hold_no_other_up() {
+        let (first, second, third) = run(async {
+            let (connection, mut server, _pushes) = connected().await;
+            let lease = Arc::new(Lease::new(at(1), String::new(), 3, vec![connection.clone()]));
+            let committer = Committer::start(Arc::downgrade(&lease), at(1), connection, None);
+            let in_vain = send(&committer, b"SET", 3, LONG);
+            let first = pipeline_of(&mut server).await;
+            let other = send(&committer, b"DEL", 1, LONG);
+            let answer = format!("+OK\r\n{ROLE}:1\r\n{ROLE}");
+            server.write_all(answer.as_bytes()).await.expect("open");
+            let second = pipeline_of(&mut server).await;
+            server.write_all(answer.as_bytes()).await.expect("open");
+            assert!(other.wait().await.is_ok());
+            let third = pipeline_of(&mut server).await;
+            drop(in_vain);
+            (first, second, third)
+        });
+        assert_eq!(asked(&first), (3, SLICE.as_millis()));
+        assert!(second.contains("DEL") && asked(&second) == (1, SLICE.as_millis()), "{second}");
+        // Nothing is new: it is asked for what is open.
+        assert_eq!(asked(&third), (3, SHORT_SLICE.as_millis()));
+    }
+
     #[test]
     fn a_wait_that_comes_back_and_settles_nothing_is_not_asked_for_again_without_a_rest() {
         let (rounds, took) = run(async {
             let (connection, mut server, _pushes) = connected().await;
             let lease = Arc::new(Lease::new(at(1), String::new(), 3, vec![connection.clone()]));
             let committer = Committer::start(Arc::downgrade(&lease), at(1), connection, None);
-            let ticket = committer.send(Packed::of(&[b"SET"]), Durability::Replicas(1), |_| true);
+            let ticket = send(&committer, b"SET", 1, LONG);
             let behind = ROLE.replace("$2\r\n10\r\n", "$1\r\n9\r\n");
             let (begun, rounds) = (Instant::now(), 20);
             for round in 0..rounds {

@@ -34,6 +34,8 @@ pub struct Request {
     pub packed: Packed,
     /// Whether it was sent.
     pub phase: Arc<Phase>,
+    /// Until when its caller waits.
+    pub deadline: Instant,
     /// Where the answers go.
     pub answer: oneshot::Sender<Result<Answers, Broken>>,
 }
@@ -41,15 +43,17 @@ pub struct Request {
 /// A request as its caller has it.
 pub struct Ticket {
     phase: Arc<Phase>,
+    deadline: Instant,
     answer: oneshot::Receiver<Result<Answers, Broken>>,
 }
 
 impl Request {
-    /// A request, and the ticket by which its caller gets the answers.
-    pub fn new(packed: Packed) -> (Request, Ticket) {
+    /// A request, and the ticket by which its caller gets the answers until the deadline.
+    pub fn new(packed: Packed, deadline: Instant) -> (Request, Ticket) {
         let (sender, answer) = oneshot::channel();
         let phase = Arc::new(Phase::default());
-        (Request { packed, phase: Arc::clone(&phase), answer: sender }, Ticket { phase, answer })
+        let request = Request { packed, phase: Arc::clone(&phase), deadline, answer: sender };
+        (request, Ticket { phase, deadline, answer })
     }
 
     /// Tells the caller that there will be no answer.
@@ -65,8 +69,8 @@ impl Ticket {
     /// # Errors
     ///
     /// That the connection ended, or the deadline passed, and whether the request had been sent.
-    pub async fn wait(mut self, deadline: Instant) -> Result<Answers, Unanswered> {
-        match tokio::time::timeout_at(deadline, &mut self.answer).await {
+    pub async fn wait(mut self) -> Result<Answers, Unanswered> {
+        match tokio::time::timeout_at(self.deadline, &mut self.answer).await {
             Ok(Ok(Ok(answers))) => Ok(answers),
             Ok(Ok(Err(broken))) => Err(Unanswered::Broken(broken)),
             // Its sender was dropped with the runtime.
