@@ -209,7 +209,9 @@ impl Client {
                         format!("{}: {}; the write may have happened, read to see", lease.address, broken.reason);
                     return Err(Error::new(Status::AMBIGUOUS, "redis", text));
                 }
-                Err(Unanswered::Broken(broken)) => lease.retire(&broken.reason),
+                Err(Unanswered::Broken(broken)) if how.durability == Durability::None => lease.retire(&broken.reason),
+                // Whether the server has to be left for it, the committer knows.
+                Err(Unanswered::Broken(broken)) => pause(deadline, &broken.reason).await?,
                 Err(Unanswered::Late { sent: true }) => return Err(unconfirmed(&lease, how.durability)),
                 Err(Unanswered::Late { sent: false }) => return Err(unavailable(None)),
             }

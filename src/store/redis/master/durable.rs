@@ -93,6 +93,14 @@ struct Open {
     offset: u64,
 }
 
+/// Why the task ends.
+enum End {
+    /// The server may be no master any more, or a write that was sent is lost: the server is left.
+    Leave(Reason),
+    /// The connection is lost, and nothing with it: another one serves as well.
+    Lost(Reason),
+}
+
 /// The way to the task that sends durable writes.
 pub struct Committer {
     jobs: mpsc::UnboundedSender<Job>,
@@ -139,6 +147,11 @@ impl Committer {
         ticket
     }
 
+    /// Whether it takes no more writes.
+    pub fn has_ended(&self) -> bool {
+        self.connection.has_ended()
+    }
+
     /// Ends it; what was sent is told so.
     pub fn end(&self, reason: &str) {
         self.connection.end(reason);
@@ -161,25 +174,32 @@ struct Task {
 impl Task {
     async fn run(mut self) {
         loop {
-            let fresh = self.gather().await;
+            let fresh = match self.gather().await {
+                Ok(fresh) => fresh,
+                Err(end) => return self.fail(&end),
+            };
             if fresh.is_empty() && self.open.is_empty() {
                 if self.jobs.is_closed() {
                     return;
                 }
                 continue;
             }
-            if let Err(reason) = self.round(fresh).await {
-                return self.fail(&reason);
+            if let Err(end) = self.round(fresh).await {
+                return self.fail(&end);
             }
         }
     }
 
     /// The writes to send next; waits for one unless some are open, or a little while after a `WAIT` that was of no use.
-    async fn gather(&mut self) -> Vec<Job> {
+    /// An error when the connection ends meanwhile.
+    async fn gather(&mut self) -> Result<Vec<Job>, End> {
         let mut fresh: Vec<Job> = Vec::new();
         let rests = std::mem::take(&mut self.rests);
         if self.open.is_empty() {
-            fresh.extend(self.jobs.recv().await);
+            tokio::select! {
+                job = self.jobs.recv() => fresh.extend(job),
+                reason = self.connection.wait_for_end() => return Err(End::Lost(reason)),
+            }
         } else if rests && let Ok(job) = tokio::time::timeout(REST, self.jobs.recv()).await {
             fresh.extend(job);
         }
@@ -192,11 +212,11 @@ impl Task {
             fresh.push(job);
         }
         fresh.retain(|job| job.request.phase.send());
-        fresh
+        Ok(fresh)
     }
 
     /// Sends one pipeline and judges it; an error ends the task.
-    async fn round(&mut self, fresh: Vec<Job>) -> Result<(), Reason> {
+    async fn round(&mut self, fresh: Vec<Job>) -> Result<(), End> {
         self.open.retain(|open| !open.job.request.answer.is_closed());
         let is_new = !fresh.is_empty();
         let (count, slice) = if is_new {
@@ -217,7 +237,7 @@ impl Task {
                 for job in fresh {
                     job.request.end(sent, &reason);
                 }
-                return Err(reason);
+                return Err(if sent || !self.open.is_empty() { End::Leave(reason) } else { End::Lost(reason) });
             }
         };
         let confirmed = Confirmed::take(&mut answers);
@@ -232,7 +252,7 @@ impl Task {
             }
         }
         let before = self.open.len();
-        self.judge(confirmed?)?;
+        confirmed.and_then(|confirmed| self.judge(confirmed)).map_err(End::Leave)?;
         self.rests = (came_back || !is_new) && self.open.len() == before;
         Ok(())
     }
@@ -286,9 +306,10 @@ impl Task {
     }
 
     /// Tells everybody that waits that it cannot be known any more.
-    fn fail(mut self, reason: &Reason) {
+    fn fail(mut self, end: &End) {
+        let (End::Leave(reason) | End::Lost(reason)) = end;
         self.connection.end(reason);
-        if let Some(lease) = self.lease.upgrade() {
+        if let (End::Leave(_), Some(lease)) = (end, self.lease.upgrade()) {
             lease.retire(reason);
         }
         for open in self.open {
@@ -405,7 +426,7 @@ mod tests {
             let mut task = Task { lease, address, connection, monitor, jobs, open, seen, rests };
             let mut gathered = Vec::new();
             for _ in 0..3 {
-                gathered.push(task.gather().await.len());
+                gathered.push(task.gather().await.map_or(0, |jobs| jobs.len()));
             }
             drop(tickets);
             gathered
@@ -494,6 +515,31 @@ mod tests {
             (rounds, begun.elapsed())
         });
         assert!(took >= REST * (rounds - 1), "{rounds} rounds in {took:?}");
+    }
+
+    #[test]
+    fn the_server_is_left_for_a_lost_connection_only_when_a_write_was_lost_with_it() {
+        let ((idle, is_left), (sent, was_left)) = run(async {
+            let start = async || {
+                let (connection, server, _pushes) = connected().await;
+                let (other, other_server, _) = connected().await;
+                let lease = Arc::new(Lease::new(at(1), String::new(), 3, vec![other]));
+                let committer = Committer::start(Arc::downgrade(&lease), at(1), connection.clone(), None);
+                (lease, committer, connection, server, other_server)
+            };
+            let (lease, committer, connection, server, _other) = start().await;
+            drop(server);
+            connection.wait_for_end().await;
+            let idle = send(&committer, b"SET", 1, LONG).wait().await;
+            let is_left = lease.has_ended();
+            let (lease, committer, _connection, mut server, _other) = start().await;
+            let ticket = send(&committer, b"SET", 1, LONG);
+            pipeline_of(&mut server).await;
+            drop(server);
+            ((idle, is_left), (ticket.wait().await, lease.has_ended()))
+        });
+        assert!(matches!(idle, Err(Unanswered::Broken(ref broken)) if !broken.sent) && !is_left, "{idle:?}");
+        assert!(matches!(sent, Err(Unanswered::Broken(ref broken)) if broken.sent) && was_left, "{sent:?}");
     }
 
     fn reason(written: Result<Answers, Unanswered>) -> String {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::error::Result;
@@ -12,6 +11,7 @@ use crate::store::redis::connection::{Address, Connection, Reason};
 use crate::store::redis::master::durable::Committer;
 use crate::store::redis::master::rights;
 use crate::store::redis::sentinel::Monitor;
+use crate::sync::Mutex;
 
 /// Which of the connections a request takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub enum Lane {
 pub const LONG: usize = 64 << 10;
 
 /// Connections to one master. It ends as a whole: when one of its connections fails, when the server turns out to be no
-/// master, or when the sentinels name another one.
+/// master, or when the sentinels name another one. Only the connection for durable writes may end alone, as long as no
+/// write is lost with it: it is made anew then.
 pub struct Lease {
     /// Where the master is.
     pub address: Address,
@@ -36,13 +37,16 @@ pub struct Lease {
     pub protocol: u8,
     connections: Vec<Connection>,
     turn: AtomicUsize,
-    committer: OnceCell<Committer>,
+    committer: Mutex<Option<Arc<Committer>>>,
+    /// Held by whoever makes a committer.
+    making: tokio::sync::Mutex<()>,
 }
 
 impl Lease {
     /// A lease on connections to `address`; at least one.
     pub fn new(address: Address, version: String, protocol: u8, connections: Vec<Connection>) -> Lease {
-        Lease { address, version, protocol, connections, turn: AtomicUsize::new(0), committer: OnceCell::new() }
+        let (turn, committer, making) = Default::default();
+        Lease { address, version, protocol, connections, turn, committer, making }
     }
 
     /// A connection for a request.
@@ -54,19 +58,34 @@ impl Lease {
         &self.connections[1 + self.turn.fetch_add(1, Ordering::Relaxed) % others]
     }
 
-    /// The connection for durable writes, made when it is first asked for, and not before the user has the rights for
-    /// it: who lacks them is told so each time, by the connections that there are.
+    /// The connection for durable writes, made when it is first asked for and when the last one has ended, and not before
+    /// the user has the rights for it: who lacks them is told so each time, by the connections that there are.
     ///
     /// # Errors
     ///
     /// As [`rights::check`] and [`Dial::connect`].
-    pub async fn committer(self: &Arc<Self>, dial: &Dial, monitor: Option<&Arc<Monitor>>) -> Result<&Committer> {
-        let made = self.committer.get_or_try_init(async || {
-            rights::check(self.connection(Lane::Quick), &self.address, Instant::now() + dial.limit).await?;
-            let dialed = dial.connect(&self.address, None).await?;
-            Ok(Committer::start(Arc::downgrade(self), self.address.clone(), dialed.connection, monitor.cloned()))
-        });
-        made.await
+    pub async fn committer(self: &Arc<Self>, dial: &Dial, monitor: Option<&Arc<Monitor>>) -> Result<Arc<Committer>> {
+        if let Some(committer) = self.living_committer() {
+            return Ok(committer);
+        }
+        let _turn = self.making.lock().await;
+        if let Some(committer) = self.living_committer() {
+            return Ok(committer);
+        }
+        rights::check(self.connection(Lane::Quick), &self.address, Instant::now() + dial.limit).await?;
+        let connection = dial.connect(&self.address, None).await?.connection;
+        let committer = Committer::start(Arc::downgrade(self), self.address.clone(), connection, monitor.cloned());
+        let committer = Arc::new(committer);
+        *self.committer.lock() = Some(Arc::clone(&committer));
+        // Whoever left the server meanwhile did not find it.
+        if self.has_ended() {
+            committer.end("the server was left");
+        }
+        Ok(committer)
+    }
+
+    fn living_committer(&self) -> Option<Arc<Committer>> {
+        self.committer.lock().as_ref().filter(|committer| !committer.has_ended()).map(Arc::clone)
     }
 
     /// Leaves the server: requests that were sent are told so, and no more are.
@@ -74,7 +93,8 @@ impl Lease {
         for connection in &self.connections {
             connection.end(reason);
         }
-        if let Some(committer) = self.committer.get() {
+        let committer = self.committer.lock().clone();
+        if let Some(committer) = committer {
             committer.end(reason);
         }
     }
