@@ -187,7 +187,7 @@ impl Client {
         self.write_kept(&mut packed, how).await
     }
 
-    /// As [`Client::write`], with the commands kept.
+    /// As [`Client::write`]; the commands are there again after an answer by which nothing was written.
     ///
     /// # Errors
     ///
@@ -233,8 +233,10 @@ impl Client {
         let made = lease.committer(&self.config.server, self.monitor.as_ref());
         match tokio::time::timeout_at(deadline, made).await {
             Ok(Ok(committer)) => {
-                let ticket = committer.send(packed.clone(), how.durability, how.has_written, deadline);
-                Ok(Some(ticket.wait().await))
+                let ticket = committer.send(std::mem::take(packed), how.durability, how.has_written, deadline);
+                let (outcome, given_back) = ticket.wait().await;
+                *packed = given_back;
+                Ok(Some(outcome))
             }
             Ok(Err(error)) if error.status() == Status::UNAVAILABLE => {
                 // The others of this lease are served; whether the server is lost, their own connections tell.

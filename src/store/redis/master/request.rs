@@ -1,4 +1,7 @@
 //! A durable write on its way: sent once, by whoever takes it first, and answered when replicas have it.
+//!
+//! Its commands go with it and are nowhere else. They come back with the outcome when they can be of use again, because
+//! they were not sent, or wrote nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -28,6 +31,9 @@ impl Phase {
     }
 }
 
+/// What came of a request, and its commands where they can be of use again.
+pub type Outcome = (Result<Answers, Broken>, Packed);
+
 /// A request as its sender has it.
 pub struct Request {
     /// The commands.
@@ -37,14 +43,14 @@ pub struct Request {
     /// Until when its caller waits.
     pub deadline: Instant,
     /// Where the answers go.
-    pub answer: oneshot::Sender<Result<Answers, Broken>>,
+    pub answer: oneshot::Sender<Outcome>,
 }
 
 /// A request as its caller has it.
 pub struct Ticket {
     phase: Arc<Phase>,
     deadline: Instant,
-    answer: oneshot::Receiver<Result<Answers, Broken>>,
+    answer: oneshot::Receiver<Outcome>,
 }
 
 impl Request {
@@ -59,23 +65,22 @@ impl Request {
     /// Tells the caller that there will be no answer.
     pub fn end(self, sent: bool, reason: &Reason) {
         // Whoever no longer waits has nothing to be told.
-        let _ = self.answer.send(Err(Broken { sent, reason: Arc::clone(reason) }));
+        let _ = self.answer.send((Err(Broken { sent, reason: Arc::clone(reason) }), self.packed));
     }
 }
 
 impl Ticket {
-    /// The answers. At the deadline a request that was not sent is taken back.
-    ///
-    /// # Errors
-    ///
-    /// That the connection ended, or the deadline passed, and whether the request had been sent.
-    pub async fn wait(mut self) -> Result<Answers, Unanswered> {
+    /// The answers, or that the connection ended, or the deadline passed, and whether the request had been sent; and the
+    /// commands where they can be of use again. At the deadline a request that was not sent is taken back.
+    pub async fn wait(mut self) -> (Result<Answers, Unanswered>, Packed) {
         match tokio::time::timeout_at(self.deadline, &mut self.answer).await {
-            Ok(Ok(Ok(answers))) => Ok(answers),
-            Ok(Ok(Err(broken))) => Err(Unanswered::Broken(broken)),
-            // Its sender was dropped with the runtime.
-            Ok(Err(_)) => Err(Unanswered::Broken(Broken { sent: !self.withdraw(), reason: "it was dropped".into() })),
-            Err(_) => Err(Unanswered::Late { sent: !self.withdraw() }),
+            Ok(Ok((outcome, packed))) => (outcome.map_err(Unanswered::Broken), packed),
+            // Its sender was dropped with the runtime, and the commands with it: they cannot be sent again.
+            Ok(Err(_)) => {
+                let broken = Broken { sent: true, reason: "it was dropped".into() };
+                (Err(Unanswered::Broken(broken)), Packed::default())
+            }
+            Err(_) => (Err(Unanswered::Late { sent: !self.withdraw() }), Packed::default()),
         }
     }
 

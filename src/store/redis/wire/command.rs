@@ -1,5 +1,7 @@
 //! Commands as the bytes that go to the server.
 
+use std::ops::Range;
+
 /// One or more commands that go out together, with how many answers they get.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packed {
@@ -62,6 +64,11 @@ impl Packed {
     pub fn append(&mut self, other: &Packed) {
         self.bytes.extend_from_slice(&other.bytes);
         self.answers += other.answers;
+    }
+
+    /// A copy of the one command whose bytes are in this place.
+    pub fn command(&self, place: Range<usize>) -> Packed {
+        Packed { bytes: self.bytes.get(place).unwrap_or_default().to_vec(), answers: 1 }
     }
 
     /// Says that the server answers none of the commands (a subscription, whose answers are pushes).
