@@ -1,25 +1,33 @@
 //! The server's clock, as far as it can be known from here.
 //!
 //! Moments that a record holds are the server's: when it was written, when it expires, its revision. The server says
-//! what time it is when a lease on it begins and once a second from then on, and in between the kernel's monotonic clock
-//! counts on. So the wall clocks of writers and readers do not matter, nor that somebody sets them: all of them see a
-//! record live equally long, to within the time that a question takes to the server and back.
+//! what time it is when a lease on it begins and once a second from then on, and in between a clock of the kernel counts on
+//! that nobody sets and that does not stand still while the machine is suspended. So the wall clocks of writers and readers
+//! do not matter: all of them see a record live equally long, to within the time that a question takes to the server and
+//! back. While no server has told its time, to a user without the right to ask, the wall clock stands for it, as it is set
+//! at each moment.
 //!
 //! An answer to `TIME` was true at some moment between the question and the answer, which leaves a range. What was taken
 //! to be the time stays as it is while it is in the range, and is moved to its nearer end otherwise: one answer that was
 //! slow on its way unsettles nothing.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock;
 use crate::store::redis::wire::Value;
 
+/// What no server has told.
+const UNTOLD: i64 = i64::MIN;
+
 /// The clock of whatever server is the master.
 #[derive(Debug)]
 pub struct ServerClock {
-    began: Instant,
-    /// What its clock showed when ours began, in microseconds since 1970; by our own wall clock until it has said it.
+    /// What goes on between two answers.
+    elapsed: fn() -> Duration,
+    /// What stands for the server's clock until it has told the time.
+    wall: fn() -> Duration,
+    /// What the server's clock showed when `elapsed` was 0, in microseconds since 1970, or [`UNTOLD`].
     began_us: AtomicI64,
     has_asked: AtomicBool,
 }
@@ -30,19 +38,22 @@ pub struct Asked(Duration);
 
 impl Default for ServerClock {
     fn default() -> ServerClock {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        ServerClock {
-            began: Instant::now(),
-            began_us: AtomicI64::new(micros(since)),
-            has_asked: AtomicBool::new(false),
-        }
+        ServerClock::counting(clock::since_boot, clock::since_1970)
     }
 }
 
 impl ServerClock {
+    /// A clock that no server has told the time to, on top of these.
+    fn counting(elapsed: fn() -> Duration, wall: fn() -> Duration) -> ServerClock {
+        ServerClock { elapsed, wall, began_us: AtomicI64::new(UNTOLD), has_asked: AtomicBool::new(false) }
+    }
+
     /// Microseconds since 1970.
     pub fn unix_us(&self) -> u64 {
-        let now = self.began_us.load(Ordering::Relaxed).saturating_add(micros(self.began.elapsed()));
+        let now = match self.began_us.load(Ordering::Relaxed) {
+            UNTOLD => micros((self.wall)()),
+            began => began.saturating_add(micros((self.elapsed)())),
+        };
         u64::try_from(now).unwrap_or(0)
     }
 
@@ -70,22 +81,23 @@ impl ServerClock {
 
     /// The moment before a question.
     pub fn ask(&self) -> Asked {
-        Asked(self.began.elapsed())
+        Asked((self.elapsed)())
     }
 
     /// Notes the answer to `TIME`; one that is none leaves what was known.
     pub fn heard(&self, time: &Value, asked: Asked) {
         if let Some(theirs) = read(time) {
-            self.heard_between(theirs, asked.0, self.began.elapsed());
+            self.heard_between(theirs, asked.0, (self.elapsed)());
         }
         self.has_asked.store(true, Ordering::Release);
     }
 
     fn heard_between(&self, theirs: i64, asked: Duration, answered: Duration) {
         let (earliest, latest) = (theirs.saturating_sub(micros(answered)), theirs.saturating_sub(micros(asked)));
-        let before = self.began_us.load(Ordering::Relaxed);
-        let now =
-            if self.has_asked() { before.clamp(earliest, latest.max(earliest)) } else { earliest.midpoint(latest) };
+        let now = match self.began_us.load(Ordering::Relaxed) {
+            UNTOLD => earliest.midpoint(latest),
+            before => before.clamp(earliest, latest.max(earliest)),
+        };
         self.began_us.store(now, Ordering::Relaxed);
     }
 }
@@ -108,6 +120,8 @@ fn micros(duration: Duration) -> i64 {
 
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
     use super::*;
 
     const HOUR_US: u64 = 3_600_000_000;
@@ -137,12 +151,36 @@ mod tests {
         assert!(is_near(clock.unix_us(), ours - HOUR_US));
     }
 
+    /// What the clocks below show, in seconds.
+    static ELAPSED: AtomicU64 = AtomicU64::new(0);
+    static WALL: AtomicU64 = AtomicU64::new(0);
+
+    #[test]
+    fn the_wall_clock_is_followed_while_the_server_does_not_tell_the_time_and_no_longer() {
+        let clock = ServerClock::counting(
+            || Duration::from_secs(ELAPSED.load(Ordering::Relaxed)),
+            || Duration::from_secs(WALL.load(Ordering::Relaxed)),
+        );
+        let set = |elapsed, wall| {
+            ELAPSED.store(elapsed, Ordering::Relaxed);
+            WALL.store(wall, Ordering::Relaxed);
+            clock.unix_ms() / 1000
+        };
+        assert_eq!(set(1, 1000), 1000);
+        clock.heard(&Value::Error("NOPERM".into()), clock.ask());
+        // Somebody sets it.
+        assert!(clock.has_asked() && set(2, 5000) == 5000);
+        clock.heard(&time(7_000_000_000), clock.ask());
+        assert_eq!(set(3, 9000), 7001);
+        // An hour's suspension.
+        assert_eq!(set(3603, 9000), 10_601);
+    }
+
     #[test]
     fn an_answer_moves_the_clock_only_as_far_as_it_must() {
         let clock = ServerClock::default();
         let heard = |theirs, asked, answered| {
             clock.heard_between(theirs, Duration::from_micros(asked), Duration::from_micros(answered));
-            clock.has_asked.store(true, Ordering::Release);
             clock.began_us.load(Ordering::Relaxed)
         };
         assert_eq!(heard(10_000, 100, 300), 9_800);
