@@ -45,7 +45,7 @@ impl Larder {
     ///
     /// # Errors
     ///
-    /// `CONFIG` that names the setting at fault, `IO` for a file that cannot be read.
+    /// `CONFIG` that names the setting at fault, also a database or table that the type cannot hold; `IO` for a file that cannot be read.
     pub fn open(config: &str) -> Result<Larder> {
         Larder::from_config(Config::parse(config)?)
     }
@@ -148,6 +148,17 @@ impl Drop for Larder {
 impl Named {
     fn open(section: StoreConfig) -> Result<Named> {
         let (database, table) = (section.database.clone(), section.table.clone());
-        Ok(Named { backend: open::open(section)?, database, table })
+        let called = ["database", "table"].map(|key| (key, section.settings.name(key)));
+        let backend = open::open(section)?;
+        backend.check_place(&database, &table).map_err(|error| as_settings(error, called))?;
+        Ok(Named { backend, database, table })
+    }
+}
+
+/// What a backend says of arguments that a configuration gave, in the names of its settings.
+fn as_settings(error: Error, called: [(&str, String); 2]) -> Error {
+    match called.into_iter().find(|(key, _)| *key == error.origin()) {
+        Some((_, name)) => Error::config(name, error.message().to_owned()),
+        None => error,
     }
 }

@@ -15,6 +15,10 @@ use larder::{Larder, Status};
 mod check;
 #[path = "environment/explanation.rs"]
 mod explanation;
+#[path = "environment/malformed.rs"]
+mod malformed;
+#[path = "servers/mod.rs"]
+mod servers;
 
 /// The products, each with the table of its variables.
 const PRODUCTS: [(Profile, &str); 2] = [

@@ -12,17 +12,31 @@ use crate::error::{Error, Result};
 /// The settings of one section, such as `stores.sessions`.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    section: String,
+    place: Place,
     values: Map<String, Value>,
     known: Vec<&'static str>,
     /// What errors call a setting that came from elsewhere, such as a variable.
     names: BTreeMap<String, String>,
 }
 
+/// Where the settings are written, which says what they are called.
+#[derive(Clone, Debug)]
+enum Place {
+    /// In a section of a document: `stores.sessions.nodes`.
+    Section(String),
+    /// In variables that begin alike: `LARDER_SESSIONS_STORE_NODES`.
+    Variables(String),
+}
+
 impl Settings {
     /// The settings of `section`.
     pub fn new(section: impl Into<String>, values: Map<String, Value>) -> Settings {
-        Settings { section: section.into(), values, known: Vec::new(), names: BTreeMap::new() }
+        Settings { place: Place::Section(section.into()), values, known: Vec::new(), names: BTreeMap::new() }
+    }
+
+    /// The settings that variables say which begin with `prefix` and `_`.
+    pub fn of_variables(prefix: impl Into<String>, values: Map<String, Value>) -> Settings {
+        Settings { place: Place::Variables(prefix.into()), ..Settings::new("", values) }
     }
 
     /// The full name of a setting, as errors call it.
@@ -31,7 +45,11 @@ impl Settings {
             return name.clone();
         }
         let key = if key.is_empty() { "\"\"" } else { key };
-        if self.section.is_empty() { key.to_owned() } else { format!("{}.{key}", self.section) }
+        match &self.place {
+            Place::Section(section) if section.is_empty() => key.to_owned(),
+            Place::Section(section) => format!("{section}.{key}"),
+            Place::Variables(prefix) => format!("{prefix}_{}", key.to_ascii_uppercase()),
+        }
     }
 
     /// Calls a setting `name` in errors: that of the variable that said it.

@@ -53,6 +53,15 @@ pub trait Backend: Send + Sync {
     /// `INVALID_ARGUMENT` for names that the engine cannot hold, `CLOSED` after [`Backend::close`].
     fn open(&self, database: &str, table: &str) -> Result<Arc<dyn Store>>;
 
+    /// Whether [`Backend::open`] would take these names, so that a configuration is refused for them when it is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::open`].
+    fn check_place(&self, database: &str, table: &str) -> Result<()> {
+        self.open(database, table).map(drop)
+    }
+
     /// Ends it: each later call on its stores answers `CLOSED`, its watches end. Idempotent.
     fn close(&self) -> Reply<()>;
 }

@@ -51,8 +51,9 @@ fn memory(settings: &mut Settings) -> Result<MemoryConfig> {
     let max_bytes = settings.size("max_bytes")?;
     let max_bytes = bound(settings, "max_bytes", max_bytes)?;
     let shards = settings.count("shards")?;
-    if shards.is_some_and(|shards| !shards.is_power_of_two() || shards > 1024) {
-        return Err(Error::config(settings.name("shards"), "expected a power of two, 1 to 1024"));
+    if let Some(shards) = shards.filter(|shards| !shards.is_power_of_two() || *shards > 1024) {
+        let message = format!("it is {shards}; expected a power of two, 1 to 1024");
+        return Err(Error::config(settings.name("shards"), message));
     }
     let names = PolicyChoice::NAMES.to_vec();
     let policy = match settings.choice("policy", &names)? {

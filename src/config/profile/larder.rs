@@ -53,8 +53,8 @@ pub fn choices(sources: &Sources, name: Option<&str>) -> Result<Vec<Choice>> {
     };
     let mut layers = vec![section.rest()];
     layers.push(variables(sources, GLOBAL)?);
-    if let Some(name) = name {
-        layers.push(variables(sources, &format!("{BEGIN}{name}_{WORD}"))?);
+    if name.is_some() {
+        layers.push(variables(sources, &prefix(name.as_deref())?)?);
     }
     for layer in layers {
         add(&mut choices, layer)?;
@@ -108,11 +108,20 @@ fn store_of(sources: &Sources, name: Option<&str>) -> Result<StoreConfig> {
     if settings["type"] == "mem" {
         settings.insert("type".to_owned(), Value::from("memory"));
     }
-    let mut settings = Settings::new(format!("profiles.larder.{}", name.unwrap_or(DEFAULT_STORE)), settings);
+    // A setting that nobody said is called as the variable that would say it.
+    let mut settings = Settings::of_variables(prefix(name)?, settings);
     for (key, name) in called {
         settings.rename(key, name);
     }
     super::store_of(settings)
+}
+
+/// What the variables of a store begin with, or those of all stores where there is no name.
+fn prefix(name: Option<&str>) -> Result<String> {
+    Ok(match name {
+        Some(name) => format!("{BEGIN}{}_{WORD}", normal(name)?),
+        None => GLOBAL.to_owned(),
+    })
 }
 
 fn no_type(sources: &Sources, name: Option<&str>) -> Error {

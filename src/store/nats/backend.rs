@@ -87,6 +87,12 @@ impl NatsBackend {
         };
         Arc::new(NatsBackend { engine: Arc::new(engine) })
     }
+
+    /// The bucket's name, and the keys in it.
+    fn keys<'a>(&self, database: &'a str, table: &str) -> Result<(&'a str, Keys)> {
+        let name = if database.is_empty() { DEFAULT_BUCKET } else { database };
+        Ok((name, Keys::new(self.engine.connection.config.format, name, table)?))
+    }
 }
 
 impl Backend for NatsBackend {
@@ -96,14 +102,17 @@ impl Backend for NatsBackend {
 
     fn open(&self, database: &str, table: &str) -> Result<Arc<dyn Store>> {
         self.engine.check_open()?;
-        let name = if database.is_empty() { DEFAULT_BUCKET } else { database };
-        let keys = Keys::new(self.engine.connection.config.format, name, table)?;
+        let (name, keys) = self.keys(database, table)?;
         let bucket = {
             let mut buckets = self.engine.buckets.lock();
             Arc::clone(buckets.entry(name.to_owned()).or_insert_with(|| Arc::new(Bucket::new(name))))
         };
         let table = Table { engine: Arc::clone(&self.engine), bucket, keys };
         Ok(Arc::new(NatsStore::new(table)))
+    }
+
+    fn check_place(&self, database: &str, table: &str) -> Result<()> {
+        self.keys(database, table).map(drop)
     }
 
     fn close(&self) -> Reply<()> {

@@ -33,6 +33,10 @@ pub struct Node {
 impl Node {
     /// The node in `host:port`, `nats://[user[:password]@]host[:port]` or `tls://…`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Node> {
+        // A URL's parser would leave some of them out, and what is left could be another host.
+        if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return None;
+        }
         let whole = if text.contains("://") { text.to_owned() } else { format!("nats://{text}") };
         let url = Url::parse(&whole).ok()?;
         let is_bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
@@ -49,7 +53,8 @@ impl Node {
             }
         };
         let host = url.host_str().filter(|host| !host.is_empty())?.to_owned();
-        Some(Node { host, port: url.port().unwrap_or(DEFAULT_PORT), tls: url.scheme() == "tls", login })
+        let port = Some(url.port().unwrap_or(DEFAULT_PORT)).filter(|port| *port != 0)?;
+        Some(Node { host, port, tls: url.scheme() == "tls", login })
     }
 
     /// Its name and port, without its login.

@@ -109,7 +109,8 @@ fn server(settings: &mut Settings, limit: Duration) -> Result<Dial> {
     let client_name = settings.text("client_name")?.filter(|name| !name.is_empty());
     let client_name = client_name.unwrap_or_else(|| "larder".to_owned());
     if client_name.contains(|c: char| !c.is_ascii_graphic()) {
-        let text = "it holds a character that Redis does not take in a name; use letters, digits and signs";
+        let name = client_name.escape_debug();
+        let text = format!("\"{name}\" holds what Redis does not take in a name; expected letters, digits and signs");
         return Err(Error::config(settings.name("client_name"), text));
     }
     let tls = encryption(&tls, TlsNames::SERVER)?;
