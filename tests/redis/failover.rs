@@ -181,6 +181,30 @@ fn a_killed_master_is_followed_and_loses_no_durable_write_and_the_watch_goes_on(
 }
 
 #[test]
+fn a_connection_for_durable_writes_that_is_cut_while_idle_is_made_anew_and_the_others_stay() {
+    let servers = Redis::with_replicas(&Options::default(), 1).expect("servers");
+    let opened = open(&format!("redis://{}?durability=1", servers[0].address()));
+    put(&opened.store, b"k", b"1");
+    // Its last command, and no other connection's, is the last of a pipeline.
+    let connections = || -> Vec<(String, bool)> {
+        let list = servers[0].ask(&["CLIENT", "LIST"]).expect("a list");
+        let ours = list.lines().filter(|line| line.contains(" name=larder "));
+        let id = |line: &str| line.strip_prefix("id=").and_then(|rest| rest.split(' ').next()).map(str::to_owned);
+        ours.map(|line| (id(line).expect("an id"), line.contains(" cmd=role "))).collect()
+    };
+    let before = connections();
+    let durable: Vec<&String> = before.iter().filter(|(_, durable)| *durable).map(|(id, _)| id).collect();
+    assert!(durable.len() == 1 && before.len() > 1, "{before:?}");
+    servers[0].ask(&["CLIENT", "KILL", "ID", durable[0]]).expect("killed");
+    std::thread::sleep(Duration::from_millis(300));
+    put(&opened.store, b"k", b"2");
+    let after: Vec<String> = connections().into_iter().map(|(id, _)| id).collect();
+    for (id, is_durable) in &before {
+        assert_eq!(after.contains(id), !is_durable, "{before:?} became {after:?}");
+    }
+}
+
+#[test]
 fn a_write_on_a_server_that_hangs_is_ambiguous_and_a_read_is_late() {
     let mut server = Redis::start(&Options::default()).expect("a server");
     let opened = open(&format!("redis://{}", server.address()));
