@@ -3,6 +3,8 @@
 
 #[path = "redis/clocks.rs"]
 mod clocks;
+#[path = "redis/databases.rs"]
+mod databases;
 #[path = "redis/failover.rs"]
 mod failover;
 #[path = "redis/formats.rs"]

@@ -79,6 +79,21 @@ fn a_master_that_no_sentinel_knows_is_a_fault_of_the_configuration() {
 }
 
 #[test]
+fn a_sentinel_in_a_servers_place_is_told_from_a_replica() {
+    let group = Group::start(&Options::default(), &Options::default()).expect("a group");
+    let address = group.sentinels[0].address();
+    let error = wait(open(&format!("redis://{address}")).store.get(b"k")).expect_err("a sentinel");
+    assert_eq!((error.status(), error.origin()), (Status::CONFIG, "type"), "{error}");
+    assert!(
+        ["is a sentinel", "redis-sentinel", "\"larder\""].iter().all(|text| error.message().contains(text)),
+        "{error}"
+    );
+    // With a database it is met before its role is asked for.
+    let error = wait(open(&format!("redis://{address}/3")).store.get(b"k")).expect_err("a sentinel");
+    assert!(error.status() == Status::CONFIG && error.message().contains("redis-sentinel"), "{error}");
+}
+
+#[test]
 fn certificates_that_change_on_the_disk_are_shown_at_the_next_connection() {
     let certificates = Certificates::new().expect("certificates");
     let server = Redis::start(&Options::default().with_mutual_tls(&certificates)).expect("a server");

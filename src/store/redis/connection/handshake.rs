@@ -44,7 +44,7 @@ impl Dial {
     ///
     /// # Errors
     ///
-    /// `AUTH` for credentials that are refused or missing, `CONFIG` for a password file or a database that is not
+    /// `AUTH` for credentials that are refused or missing or do not suffice, `CONFIG` for a password file or a database that is not
     /// there, `UNAVAILABLE` for all else, each with the address.
     pub async fn connect(&self, address: &Address, pushes: Option<pushes::Sender>) -> Result<Dialed> {
         let deadline = Instant::now() + self.limit;
@@ -84,14 +84,30 @@ impl Dial {
             let number = self.database.to_string();
             let answer = self.ask(connection, address, &[b"SELECT", number.as_bytes()], deadline).await?;
             if let Some(text) = answer.as_error() {
-                if is_auth(text) {
-                    return Err(self.refused(address, text, password.is_some()));
-                }
-                let text = format!("{address} has no database {number}: {}", plain(text));
-                return Err(Error::config("db", text));
+                return Err(self.unselected(address, text, password.is_some()));
             }
         }
         Ok((protocol, version))
+    }
+
+    /// What it means that the database cannot be selected.
+    fn unselected(&self, address: &Address, text: &str, has_password: bool) -> Error {
+        let number = self.database;
+        if text.starts_with("NOPERM") {
+            let text = format!(
+                "{address}: the user has no right to SELECT, without which there is only database 0; give it (ACL \
+                 SETUSER … +select)"
+            );
+            return Error::new(Status::AUTH, "db", text);
+        }
+        if is_auth(text) {
+            return self.refused(address, text, has_password);
+        }
+        if text.starts_with("ERR unknown command") {
+            let advice = "if it is a sentinel, use the type \"redis-sentinel\" with the name of a master";
+            return Error::config("db", format!("{address} knows no databases; {advice}"));
+        }
+        Error::config("db", format!("{address} has no database {number}: {}", plain(text)))
     }
 
     async fn greet_of_old(

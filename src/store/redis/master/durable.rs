@@ -386,7 +386,7 @@ fn master(answer: Option<Value>) -> Result<(u64, Vec<Attached>), Reason> {
     let answer = answer.unwrap_or(Value::Nil);
     match Role::read(&answer) {
         Some(Role::Master { offset, replicas }) => Ok((offset, replicas)),
-        Some(Role::Replica) => Err("the server is a replica now".into()),
+        Some(Role::Replica | Role::Sentinel { .. }) => Err("the server is a replica now".into()),
         None => Err(format!("it does not say its role ({})", plain(answer.as_error().unwrap_or("no answer"))).into()),
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
 use crate::store::redis::config::{FIRST_RECONNECT_DELAY, Place};
+use crate::store::redis::connection::handshake::plain;
 use crate::store::redis::connection::{Address, Connection, Reason, Unanswered};
 use crate::store::redis::master::client::{Client, Line};
 use crate::store::redis::master::lease::{Lane, Lease};
@@ -133,12 +134,8 @@ async fn check(client: &Client, address: &Address, connection: &Connection) -> R
     if let Some(Refusal::LoggedOut(error)) = refusal::find(std::slice::from_ref(role)) {
         return Err(error);
     }
-    if let Some(Role::Replica) = Role::read(role) {
-        let advice = match client.monitor {
-            Some(_) => "it is a replica, although the sentinels name it; a failover may be under way",
-            None => "it is a replica; name the master, or use the type redis-sentinel",
-        };
-        return Err(unavailable(advice.to_owned()));
+    if let Some(error) = Role::read(role).and_then(|role| no_master(client, address, &role)) {
+        return Err(error);
     }
     let (facts, scripts) = answers.split_at(answers.len().min(5));
     client.clock.heard(facts.get(1).unwrap_or(&Value::Nil), asked);
@@ -160,6 +157,26 @@ async fn check(client: &Client, address: &Address, connection: &Connection) -> R
         }
         Some(Refusal::Demoted | Refusal::NoScript) => Err(unavailable("it is no master".to_owned())),
     }
+}
+
+/// Why a server of this role cannot be the master; `None` of a master.
+fn no_master(client: &Client, address: &Address, role: &Role) -> Option<Error> {
+    let advice = match (role, &client.monitor) {
+        (Role::Master { .. }, _) => return None,
+        (Role::Replica, Some(_)) => "it is a replica, although the sentinels name it; a failover may be under way",
+        (Role::Replica, None) => "it is a replica; name the master, or use the type redis-sentinel",
+        (Role::Sentinel { .. }, Some(_)) => "it is a sentinel, although the sentinels name it",
+        (Role::Sentinel { masters }, None) => {
+            let names: Vec<String> = masters.iter().map(|name| format!("\"{}\"", plain(name))).collect();
+            let text = format!(
+                "{address} is a sentinel, and no server; use \"redis-sentinel\" with the name of a master, of which it \
+                 knows {}",
+                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+            );
+            return Some(Error::config("type", text));
+        }
+    };
+    Some(Error::new(Status::UNAVAILABLE, "redis", format!("{address}: {advice}")))
 }
 
 /// Returns when the master must be left, with the reason.
@@ -196,7 +213,7 @@ async fn watch_role(client: &Client, lease: &Lease) -> Reason {
         let asked = client.clock.ask();
         let answers = lease.connection(Lane::Quick).call(packed, Instant::now() + ROLE_INTERVAL).await;
         let Ok([role, time]) = answers.as_deref() else { continue };
-        if let Some(Role::Replica) = Role::read(role) {
+        if let Some(Role::Replica | Role::Sentinel { .. }) = Role::read(role) {
             return "it is a replica now".into();
         }
         client.clock.heard(time, asked);

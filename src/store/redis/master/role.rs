@@ -22,17 +22,31 @@ pub enum Role {
         /// Who is attached and gets the stream. One that is dead stays in the list until the master gives it up.
         replicas: Vec<Attached>,
     },
-    /// A replica, or a sentinel.
+    /// A replica.
     Replica,
+    /// A sentinel.
+    Sentinel {
+        /// What it calls the masters that it watches.
+        masters: Vec<String>,
+    },
 }
 
 impl Role {
     /// The role in an answer to `ROLE`; `None` when it is none.
     pub fn read(answer: &Value) -> Option<Role> {
         let parts = answer.as_array()?;
-        if parts.first()?.as_text()? != "master" {
-            return Some(Role::Replica);
+        match parts.first()?.as_text()? {
+            "master" => Role::read_master(parts),
+            "sentinel" => {
+                let masters = parts.get(1).and_then(Value::as_array).unwrap_or_default();
+                let masters = masters.iter().filter_map(|name| Some(name.as_text()?.to_owned()));
+                Some(Role::Sentinel { masters: masters.collect() })
+            }
+            _ => Some(Role::Replica),
         }
+    }
+
+    fn read_master(parts: &[Value]) -> Option<Role> {
         let number = |value: &Value| u64::try_from(value.as_integer()?).ok();
         let offset = parts.get(1).and_then(number)?;
         let replicas = parts.get(2).and_then(Value::as_array).unwrap_or_default().iter().filter_map(|replica| {
@@ -53,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_masters_answer_tells_how_far_each_replica_is() {
+    fn an_answer_tells_a_master_and_how_far_its_replicas_are_a_replica_and_a_sentinel() {
         let replica = |port, offset| Value::Array(vec![text("h"), text(port), text(offset)]);
         let listed = vec![replica("1", "7"), replica("2", "-1"), replica("none", "9")];
         let answer = Value::Array(vec![text("master"), Value::Integer(9), Value::Array(listed)]);
@@ -61,6 +75,9 @@ mod tests {
         assert_eq!(Role::read(&answer), Some(Role::Master { offset: 9, replicas: vec![at(1, 7), at(2, 0)] }));
         let replica = Value::Array(vec![text("slave"), text("h"), Value::Integer(1), text("connected")]);
         assert_eq!(Role::read(&replica), Some(Role::Replica));
+        let sentinel = Value::Array(vec![text("sentinel"), Value::Array(vec![text("m"), text("n")])]);
+        let masters = vec!["m".to_owned(), "n".to_owned()];
+        assert_eq!(Role::read(&sentinel), Some(Role::Sentinel { masters }));
         assert_eq!(Role::read(&Value::Error("NOPERM".into())), None);
         assert_eq!(Role::read(&Value::Array(vec![text("master")])), None);
     }
