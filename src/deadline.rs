@@ -1,8 +1,8 @@
 //! The deadline of the call that is being answered, for whoever has to know it before it passes.
 //!
 //! The boundary ends a call when its deadline passes. A store that talks to a server wants to know that moment while it
-//! works: not to begin what cannot be done in time, to give the server the same limit, and to tell a write that was
-//! sent ([`Status::AMBIGUOUS`](crate::Status::AMBIGUOUS)) from one that never left. The deadline is in force while the
+//! works: not to begin what cannot be done in time, to stop waiting when nobody waits for the answer any more, and to tell
+//! a write that was sent ([`Status::AMBIGUOUS`](crate::Status::AMBIGUOUS)) from one that never left. The deadline is in force while the
 //! call's future is polled, and a task that the future spawns does not inherit it.
 
 use std::cell::Cell;
