@@ -1,6 +1,7 @@
 //! Typed reading of one section: each setting is taken once, and what nobody took is an error with a suggestion.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -156,19 +157,33 @@ impl Settings {
         Ok(Some(trimmed.filter(|item| !item.is_empty()).collect()))
     }
 
+    /// Takes the path of a file; an empty one counts as none.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` when it is something else. What the file should hold is a frequent mistake, so it is not repeated.
+    pub fn path(&mut self, key: &'static str) -> Result<Option<PathBuf>> {
+        let Some(text) = self.text(key)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+        if is_content(&text) {
+            let message = "it is what a file holds, or no text of one line; expected the path of a file";
+            return Err(Error::config(self.name(key), message));
+        }
+        Ok(Some(PathBuf::from(text)))
+    }
+
     /// Takes a secret, given under `key` or as a file's path under `file_key`.
     ///
     /// # Errors
     ///
     /// `CONFIG` when both are given, or either is no text.
     pub fn secret(&mut self, key: &'static str, file_key: &'static str) -> Result<Option<Secret>> {
-        let (text, file) = (self.text(key)?, self.text(file_key)?.filter(|path| !path.is_empty()));
+        let (text, file) = (self.text(key)?, self.path(file_key)?);
         match (text, file) {
             (Some(_), Some(_)) => {
                 let text = format!("both it and {} are given; leave one out", self.name(key));
                 Err(Error::config(self.name(file_key), text))
             }
-            (None, Some(path)) => Ok(Some(Secret::File { path: path.into(), setting: self.name(file_key) })),
+            (None, Some(path)) => Ok(Some(Secret::File { path, setting: self.name(file_key) })),
             (text, None) => Ok(text.filter(|text| !text.is_empty()).map(Secret::Text)),
         }
     }
@@ -216,6 +231,11 @@ impl Settings {
             None => Err(self.malformed(key, &value, expected)),
         }
     }
+}
+
+/// Whether a text that should be the path of a file is a key or certificate itself, or cannot be a path.
+pub fn is_content(text: &str) -> bool {
+    text.contains("-----BEGIN") || text.contains(char::is_control)
 }
 
 /// What a value is, for errors that must not repeat it.
@@ -328,6 +348,24 @@ mod tests {
         for text in ["{}", r#"{"password": ""}"#, r#"{"password": "", "password_file": ""}"#] {
             assert_eq!(take(text), Ok(None), "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_file_holds_is_no_path_of_it_and_is_not_repeated() {
+        let take = |text: &str| settings(text).path("tls_key");
+        assert_eq!(take(r#"{"tls_key": "/run/key.pem"}"#), Ok(Some("/run/key.pem".into())));
+        assert_eq!((take("{}"), take(r#"{"tls_key": ""}"#)), (Ok(None), Ok(None)));
+        for text in ["-----BEGIN PRIVATE KEY-----hush", "hush\\nhush", "/hush\\u0000"] {
+            let error = take(&format!(r#"{{"tls_key": "{text}"}}"#)).expect_err(text).to_string();
+            assert!(error.starts_with("stores.a.tls_key: it is what a file holds"), "{error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn settings_of_variables_are_called_as_variables() {
+        let settings = Settings::of_variables("LARDER_A_STORE", Map::new());
+        assert_eq!(settings.name("tls_key"), "LARDER_A_STORE_TLS_KEY");
     }
 
     #[test]

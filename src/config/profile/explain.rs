@@ -7,6 +7,7 @@ use super::resolve::{Resolved, is_file, note};
 use super::service::Setting;
 use super::{Profile, Sources, larder};
 use crate::config::document::Config;
+use crate::config::settings::is_content;
 use crate::error::Result;
 
 /// The settings whose values are shown, besides files and those of TLS. Any other one is hidden: a name that nobody knows
@@ -173,7 +174,8 @@ pub fn shown(choice: &Choice, said: &Said) -> String {
         }
         other => other.to_string(),
     };
-    if choice.kind == Kind::Secret && !is_file(&said.source) {
+    // A key that stands where its file's path should is still a key.
+    if (choice.kind == Kind::Secret && !is_file(&said.source)) || is_content(&text) {
         return if text.is_empty() { text } else { HIDDEN.to_owned() };
     }
     if choice.kind == Kind::List || text.contains("://") || text.contains('@') {

@@ -167,7 +167,7 @@ fn login(settings: &mut Settings) -> Result<Login> {
     let password = settings.secret("password", "password_file")?;
     let token = settings.secret("token", "token_file")?;
     let nkey = settings.secret("nkey", "nkey_file")?;
-    let credentials = settings.text("credentials")?.filter(|path| !path.is_empty());
+    let credentials = settings.path("credentials")?;
     if user.is_none() && password.is_some() {
         return Err(Error::config(settings.name("username"), "it is missing, and a password is given"));
     }
@@ -175,7 +175,7 @@ fn login(settings: &mut Settings) -> Result<Login> {
     given.extend(user.map(|user| ("username", Login::User(user, password))));
     given.extend(token.map(|token| ("token", Login::Token(token))));
     given.extend(nkey.map(|seed| ("nkey", Login::Nkey(seed))));
-    given.extend(credentials.map(|path| ("credentials", Login::Credentials(path.into()))));
+    given.extend(credentials.map(|path| ("credentials", Login::Credentials(path))));
     match given.as_slice() {
         [] => Ok(Login::None),
         [(_, login)] => Ok(login.clone()),

@@ -106,9 +106,9 @@ impl TlsConfig {
         let mut config = TlsConfig {
             enabled: false,
             insecure: settings.flag(names.insecure)?.unwrap_or(false),
-            root_ca: path(settings, names.root_ca)?,
-            certificate: path(settings, names.certificate)?,
-            key: path(settings, names.key)?,
+            root_ca: settings.path(names.root_ca)?,
+            certificate: settings.path(names.certificate)?,
+            key: settings.path(names.key)?,
             server_name: settings.text(names.server_name)?.filter(|name| !name.is_empty()),
             section: full_name.strip_suffix(names.enabled).unwrap_or_default().to_owned(),
             called: names.all().into_iter().map(|name| (name, settings.name(name))).collect(),
@@ -199,9 +199,4 @@ impl TlsConfig {
     fn setting(&self, name: &str) -> String {
         self.called.get(name).cloned().unwrap_or_else(|| format!("{}{name}", self.section))
     }
-}
-
-/// Takes a path; an empty one counts as none.
-fn path(settings: &mut Settings, key: &'static str) -> Result<Option<PathBuf>> {
-    Ok(settings.text(key)?.filter(|path| !path.is_empty()).map(PathBuf::from))
 }
