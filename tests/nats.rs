@@ -6,6 +6,8 @@ mod buckets;
 mod common;
 #[path = "nats/faults.rs"]
 mod faults;
+#[path = "nats/gate.rs"]
+mod gate;
 #[path = "nats/lifespans.rs"]
 mod lifespans;
 #[path = "nats/logins.rs"]

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use larder::store::Backend;
 use larder::store::event::EventKind::{Created, Current, Expired, Lost, Removed, Updated};
+use larder::store::nats::NatsBackend;
 use larder::store::options::{WatchOptions, WatchStart};
 use serde_json::{Value, json};
 
 use crate::common::*;
+use crate::gate::Gate;
 use crate::puppet;
 use crate::servers::nats::{Nats, Options};
 
@@ -163,4 +165,34 @@ fn a_watch_misses_and_repeats_nothing_when_its_server_dies_or_hangs() {
     wait(store.remove(b"end", None)).expect("removed");
     expected.push((Removed, "end".to_owned(), String::new()));
     assert_eq!(told(&events_until(&watch, Removed)), expected);
+}
+
+#[test]
+fn a_removal_whose_mark_is_gone_when_a_watch_is_back_is_told_as_lost() {
+    let (address, name) = (current(), bucket());
+    let (gate, foreign, store) = (Gate::to(&address), Foreign::new(&address), store(&address, &name, json!({})));
+    let mut config = settings(&gate.address, json!({})).expect("usable");
+    config.marker_age = Duration::from_secs(1);
+    let backend = NatsBackend::open(config);
+    let watched = backend.open(&name, "").expect("a store");
+    for key in [&b"stays"[..], b"goes", b"goes with a mark"] {
+        put(&store, key, b"1");
+    }
+    let watch = wait(watched.watch(&existing())).expect("a watch");
+    assert_eq!(events_until(&watch, Current).len(), 4);
+    gate.shut();
+    for key in [&b"goes"[..], b"goes with a mark"] {
+        wait(store.remove(key, None)).expect("removed");
+    }
+    let purged = foreign.api(&format!("STREAM.PURGE.KV_{name}"), json!({"filter": format!("$KV.{name}.t.kgoes")}));
+    assert_eq!(purged["purged"], 1, "{purged}");
+    // More than half of the age of marks.
+    std::thread::sleep(Duration::from_millis(1500));
+    gate.open();
+    let lost = events_until(&watch, Lost);
+    assert_eq!((lost.len(), lost[0].lost), (1, 1), "{lost:?}");
+    assert_eq!(told(&events_until(&watch, Removed)).last().expect("one").1, "goes with a mark");
+    // It is known no more: the same key is a new one.
+    put(&store, b"goes", b"2");
+    assert_eq!(told(&events_until(&watch, Created)).last().expect("one").1, "goes");
 }

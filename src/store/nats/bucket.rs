@@ -12,6 +12,7 @@ use super::config::NatsConfig;
 use super::connection::{Connection, foreign};
 use super::protocol::{self, flag, number, text};
 use super::session::Version;
+use crate::clock;
 use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
 use crate::store::format::Format;
@@ -57,6 +58,8 @@ pub(super) struct Facts {
     pub bytes: u64,
     /// The sequence of its last message.
     pub last_sequence: u64,
+    /// When it was so by the server's clock, in milliseconds since 1970. Servers before 2.10 do not say; then by ours.
+    pub asked_unix_ms: u64,
 }
 
 impl Facts {
@@ -80,6 +83,10 @@ impl Facts {
             messages: number(state, "messages"),
             bytes: number(state, "bytes"),
             last_sequence: number(state, "last_seq"),
+            asked_unix_ms: match protocol::unix_ms(text(info, "ts")) {
+                0 => clock::unix_ms(),
+                told => told,
+            },
         })
     }
 

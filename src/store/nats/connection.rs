@@ -36,9 +36,6 @@ const RESTART: Duration = Duration::from_secs(30);
 const READ_ATTEMPT: Duration = Duration::from_secs(2);
 /// The pause before what found no responder is asked again: a leader is being elected, or JetStream still starts.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
-/// How much earlier than the caller's deadline a call ends, so that its own answer comes first.
-const HEAD_START: Duration = Duration::from_millis(2);
-
 /// What the connection is at now.
 #[derive(Clone)]
 enum Link {
@@ -84,11 +81,7 @@ impl Connection {
     /// When the call that is being answered ends: at its caller's deadline, or as configured. To be asked in the call's
     /// own future.
     pub fn end(&self) -> Instant {
-        let now = Instant::now();
-        match deadline::current() {
-            Some(at) => at.checked_sub(HEAD_START).unwrap_or(at).max(now),
-            None => now + self.config.timeout,
-        }
+        deadline::current().unwrap_or_else(|| Instant::now() + self.config.timeout)
     }
 
     /// The session there is now, if there is one.

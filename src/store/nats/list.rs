@@ -124,7 +124,7 @@ impl Table {
         let connection = &self.engine.connection;
         let Some(facts) = self.bucket.refresh(connection, end).await? else { return Ok(Vec::new()) };
         let mut records: BTreeMap<Place, Record> = BTreeMap::new();
-        let mut marks = Marks::new(self.config().marker_age);
+        let mut marks = Marks::new(&facts, self.config().marker_age);
         let mut failure = Ok(());
         let format = self.keys.format();
         let each = |delivered: Option<Delivered>| {

@@ -17,7 +17,7 @@ use super::consumer::{Delivered, Start, Wanted};
 use super::protocol::Mark;
 use super::snapshot::snapshot;
 use super::write::SharedTable;
-use crate::{clock, runtime};
+use crate::runtime;
 
 /// How many marks a list passes by without having the old ones removed.
 const TOLERATED: usize = 64;
@@ -43,10 +43,11 @@ struct Old {
 }
 
 impl Marks {
-    /// None yet; those are old that were left longer ago than `age`.
-    pub fn new(age: Duration) -> Marks {
+    /// None yet; those are old that were left longer ago than `age` by the server's clock, which has dated them. Ours may be
+    /// ahead, and a watch that is away for a moment would miss what was removed meanwhile.
+    pub fn new(facts: &Facts, age: Duration) -> Marks {
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-        Marks { before: clock::unix_ms().saturating_sub(age), seen: 0, old: Vec::new() }
+        Marks { before: facts.asked_unix_ms.saturating_sub(age), seen: 0, old: Vec::new() }
     }
 
     /// Notes a message, if it is a mark.
@@ -115,8 +116,12 @@ impl Drop for Ending {
 async fn search(table: SharedTable) {
     let (connection, end) = (&table.engine.connection, Instant::now() + SEARCH);
     let Ok(Some(facts)) = table.bucket.refresh(connection, end).await else { return };
+    // It may have been made anew since, by somebody else.
+    if !facts.is_own {
+        return;
+    }
     let wanted = Wanted { filter: table.keys.all_subjects(), start: Start::LastOfEach, headers_only: true };
-    let mut marks = Marks::new(table.config().marker_age);
+    let mut marks = Marks::new(&facts, table.config().marker_age);
     let each = |delivered: Option<Delivered>| match delivered {
         Some(delivered) => marks.note(&delivered),
         None => marks.clear(),

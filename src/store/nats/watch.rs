@@ -2,14 +2,15 @@
 //!
 //! The watch remembers the sequence of the last message that it has seen. When its feed breaks, whatever the reason, it
 //! begins a new one behind that message, so that nothing is missed and nothing told twice; what a later message of the
-//! same key had replaced meanwhile is not told, as the bucket no longer has it. Only when the bucket itself is another one
-//! is a `lost` event told, and then what is there now.
+//! same key had replaced meanwhile is not told, as the bucket no longer has it. Marks of removals do not stay for ever,
+//! either: after an absence that is long beside their age, the keys that are gone without one are counted, and a `lost` event
+//! tells how many. So it does when the bucket itself is another one, and then what is there now.
 //!
 //! Whether a record is new or written over, a message does not say. So a watch knows the keys: a hash and a revision for
 //! each, and the key itself for those that expire, which it tells of by its own clock where the server leaves no mark.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,6 +127,8 @@ struct Watcher {
     hasher: FixedState,
     known: HashMap<u64, Known>,
     expiries: BinaryHeap<Expiry>,
+    /// When the server was last heard of, since the machine was started.
+    heard: Duration,
     /// The sequence of the last message that was seen, or that was there before the watch.
     last: u64,
     /// Whether what is being told was there when the watch began.
@@ -151,6 +154,7 @@ impl Watcher {
             hasher: FixedState::default(),
             known: HashMap::new(),
             expiries: BinaryHeap::new(),
+            heard: clock::since_boot(),
             last: 0,
             is_initial,
             checked: Instant::now(),
@@ -218,6 +222,9 @@ impl Watcher {
             };
             let is_behind = matches!(step, Step::Idle) && self.is_behind().await;
             let step = if is_behind { Step::Broken } else { step };
+            if !matches!(step, Step::Broken) {
+                self.heard = clock::since_boot();
+            }
             match step {
                 Step::Message(delivered) => {
                     let is_last = delivered.pending == 0;
@@ -292,6 +299,9 @@ impl Watcher {
         let Some(facts) = table.bucket.refresh(&table.engine.connection, attempt()).await? else { return Ok(None) };
         let is_another = facts.created != self.facts.created || facts.last_sequence < self.last;
         if !is_another {
+            if clock::since_boot().saturating_sub(self.heard) > table.config().marker_age / 2 {
+                self.count_unmarked(&facts, attempt()).await?;
+            }
             let feed = self.open(Start::From(self.last.saturating_add(1)), attempt()).await?;
             self.facts = facts;
             if feed.as_ref().is_some_and(|feed| feed.pending == 0) {
@@ -311,6 +321,30 @@ impl Watcher {
         self.expiries.clear();
         self.last = 0;
         Ok(Some(feed))
+    }
+
+    /// Tells how many of the known keys are gone without a mark that the feed could show.
+    async fn count_unmarked(&mut self, facts: &Facts, end: Instant) -> Result<()> {
+        self.expire();
+        let wanted = self.wanted(Start::LastOfEach, true);
+        let table = Arc::clone(&self.table);
+        let mut present = HashSet::new();
+        let each = |delivered: Option<Delivered>| match delivered {
+            None => present.clear(),
+            Some(delivered) => present.extend(self.key_of(&delivered.subject).map(|key| self.hash(&key))),
+        };
+        if !snapshot(&table.engine.connection, &table.bucket, facts, &wanted, end, each).await? {
+            return Ok(());
+        }
+        let before = self.known.len();
+        self.known.retain(|key, _| present.contains(key));
+        let gone = before - self.known.len();
+        if gone > 0 {
+            self.queue.lose(gone as u64);
+        }
+        // It was heard of: the next attempt need not count again.
+        self.heard = clock::since_boot();
+        Ok(())
     }
 
     /// The key of a message that the reader wants to know of.
