@@ -1,6 +1,7 @@
 //! What Larder itself parses at its boundary, fed with mutations of a kept corpus (`tests/corpus`): configuration
 //! documents and URLs, durations, sizes, metadata in its stored form, flat keys, and what servers hold and say: envelopes
-//! and keys of each wire format, the answers of Redis, and the stream of NATS.
+//! and keys of each wire format, the answers of Redis, the stream of NATS, and (`fuzz_parsers/answers.rs`) what is made of
+//! the answers.
 //!
 //! The mutations are seeded, so that a failure comes again; `LARDER_FUZZ_ROUNDS` makes the runs longer, and
 //! `LARDER_FUZZ_SEED` makes them others. What fails is printed as hex, to be added to the corpus.
@@ -12,11 +13,15 @@ use larder::boundary::flat;
 use larder::config::{Config, address, duration, size};
 use larder::ffi::options::put_options_of;
 use larder::store::format::{Contents, envelope, go_micro, names};
+use larder::store::nats::answers::Stored;
 use larder::store::nats::wire::nkey::{SigningKey, credentials};
 use larder::store::nats::wire::{self as nats, Frame, Info, Malformed};
 use larder::store::record::{MAX_METADATA_LENGTH, Metadata, pairs};
 use larder::store::redis::wire::{Parser, Value};
 use larder::{Larder, Status};
+
+#[path = "fuzz_parsers/answers.rs"]
+mod answers;
 
 fn number_from(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
@@ -397,10 +402,12 @@ fn any_stream_of_a_nats_server_is_read_the_same_however_it_is_cut() {
         for frame in whole.0 {
             match frame {
                 Frame::Message(_, message) => {
-                    let sequence = message.header("Nats-Sequence").unwrap_or_default();
+                    let sequence = message.header("Nats-Sequence").unwrap_or_default().to_owned();
                     assert!(message.status().is_none_or(|_| !sequence.contains('\n')));
                     assert!(message.payload.len() <= input.len());
                     assert!(!message.subject.is_empty());
+                    let sequence = sequence.parse().ok();
+                    assert_eq!(Stored::of_direct(message).map(|stored| stored.sequence), sequence);
                 }
                 Frame::Info(text) => drop(Info::parse(&text)),
                 Frame::Error(text) => assert!(!text.contains(&b'\n')),

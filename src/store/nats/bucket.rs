@@ -29,7 +29,7 @@ const DUPLICATE_WINDOW_MS: u64 = 120_000;
 
 /// What a stream's description says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Facts {
+pub struct Facts {
     /// When it was created, as the server writes it; another one is another stream.
     pub created: String,
     /// How long the bucket keeps a message, in milliseconds; 0 for ever.
@@ -63,7 +63,8 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    fn of(info: &Value) -> Option<Facts> {
+    /// What a stream's description says; `None` for what is none.
+    pub fn of(info: &Value) -> Option<Facts> {
         let config = info.get("config")?;
         let state = info.get("state")?;
         let signed = |key: &str| config.get(key).and_then(Value::as_i64).unwrap_or(-1);

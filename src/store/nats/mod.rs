@@ -1,13 +1,15 @@
 //! The `nats-js-kv` store: records in JetStream key-value buckets, as oCIS keeps them there or in Larder's own form.
 //!
 //! ```text
-//! store ── write, read, list, watch      what a call means: conditions, lifespans, events
-//!   │         │
-//!   │         ├─ key, entry              what a record looks like in a subject and a message
-//!   │         ├─ snapshot ── consumer    all that a bucket holds; messages in their order
-//!   │         └─ bucket                  what is known of the stream behind a database
-//!   └─ connection ── session             one connection for all of a backend's stores, made anew for ever
-//!                       └─ socket, wire  pipelining over one socket; the protocol
+//! backend ── config                      what the settings say, and the stores that share one connection
+//!   └─ store ── write, read, list, watch what a call means: conditions, lifespans, events
+//!       │         ├─ sweep               old marks in Larder's own buckets are removed along the way
+//!       │         ├─ key, entry          what a record looks like in a subject and a message
+//!       │         ├─ snapshot, consumer  all that a bucket holds; messages in their order
+//!       │         └─ bucket              what is known of the stream behind a database
+//!       │              └─ protocol       JetStream's requests and answers
+//!       └─ connection ── session         one connection for all of a backend's stores, made anew for ever
+//!                           └─ socket, wire  pipelining over one socket; the protocol of NATS
 //! ```
 //!
 //! Three things hold always. A bucket that exists is bound as it is and never altered. A write that was handed to a
@@ -37,6 +39,13 @@ pub mod wire;
 mod write;
 
 pub use backend::NatsBackend;
+
+/// What reads the answers of JetStream, so that a test can hand it any.
+#[doc(hidden)]
+pub mod answers {
+    pub use super::bucket::Facts;
+    pub use super::protocol::{ApiError, Delivery, Mark, Marks, Stored, acknowledgement, unix_ms};
+}
 
 /// The type's name, as the configuration calls it.
 pub const KIND: &str = "nats-js-kv";

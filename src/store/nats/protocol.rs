@@ -34,7 +34,7 @@ pub(super) const EXPIRES: &str = "Larder-Expires";
 
 /// Why the JetStream API refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ApiError {
+pub struct ApiError {
     /// A code as HTTP has them.
     pub code: u64,
     /// The server's own number of the error.
@@ -86,7 +86,7 @@ pub(super) fn flag(value: &Value, key: &str) -> bool {
 }
 
 /// What a publish was answered with: its sequence, or why not. `None` for bytes that are no such answer.
-pub(super) fn acknowledgement(payload: &[u8]) -> Option<Result<u64, ApiError>> {
+pub fn acknowledgement(payload: &[u8]) -> Option<Result<u64, ApiError>> {
     // An acknowledgement is short and always of one shape, `{"stream":"KV_x","seq":7}`, and there is one for each write.
     const SEQUENCE: &[u8] = b"\"seq\":";
     let is_error = payload.starts_with(b"{\"error\"");
@@ -104,7 +104,7 @@ pub(super) fn acknowledgement(payload: &[u8]) -> Option<Result<u64, ApiError>> {
 
 /// What kind of message lies under a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mark {
+pub enum Mark {
     /// A record.
     #[default]
     None,
@@ -116,7 +116,7 @@ pub(super) enum Mark {
 
 /// What a message's headers say of the record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks {
+pub struct Marks {
     /// Whether it is a record.
     pub mark: Mark,
     /// When it expires, in milliseconds since 1970, for Larder's readers; 0 for never.
@@ -164,7 +164,7 @@ fn ttl_ms(text: &str) -> u64 {
 
 /// A message of a bucket.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub struct Stored {
     /// Its place in the stream, which is the record's revision.
     pub sequence: u64,
     /// When the server took it, in milliseconds since 1970; 0 where the answer did not say.
@@ -195,7 +195,7 @@ impl Stored {
 
 /// What the reply subject of a delivered message tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Delivery {
+pub struct Delivery {
     /// The message's place in the stream.
     pub stream_sequence: u64,
     /// Its place among what this consumer was sent.
@@ -230,7 +230,7 @@ impl Delivery {
 }
 
 /// Milliseconds since 1970 of a moment as RFC 3339 writes it; 0 for what is none.
-pub(super) fn unix_ms(text: &str) -> u64 {
+pub fn unix_ms(text: &str) -> u64 {
     parse_time(text).unwrap_or(0)
 }
 

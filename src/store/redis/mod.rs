@@ -3,9 +3,11 @@
 //! From the socket upwards, each layer knowing only what is below it:
 //!
 //! ```text
-//! backend  store  describe  config    the store's face
+//! backend  store  describe            the store's face
+//! config  nodes                       what the settings say; where the server is, or the sentinels
 //!   watch  records                    records as commands, answers as records, changes as events
-//!     script  revisions  server_clock what the server decides by itself; what is proposed to it, and when
+//!     script  revisions               what the server decides by itself; what is proposed to it
+//!     server_clock                    what time it is there, by which records are written and expire
 //!       master                        the server of this moment: retries, deadlines, replicas, outcomes
 //!         sentinel                    who that is
 //!           connection  wire          pipelining over one socket; the protocol
@@ -35,3 +37,11 @@ mod watch;
 pub mod wire;
 
 pub use backend::RedisBackend;
+
+/// What reads the answers of servers and sentinels, so that a test can hand it any.
+#[doc(hidden)]
+pub mod answers {
+    pub use super::master::role::{Attached, Role};
+    pub use super::sentinel::view::{View, read as view};
+    pub use super::server_clock::{ServerClock, moment};
+}

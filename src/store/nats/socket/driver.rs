@@ -16,6 +16,7 @@ use super::token::{self, Digits};
 use super::{ANSWERS, Command, Reply, Request, Shared};
 use crate::log::{self, Level};
 use crate::store::nats::TARGET;
+use crate::store::nats::wire::complaint::{Denied, denied};
 use crate::store::nats::wire::{Frame, Info, Message, Parser, command};
 use crate::store::remote::drive::{self, Exchange, Next, Reason, TURN};
 use crate::store::remote::expiry::Expiry;
@@ -249,49 +250,6 @@ impl Driver {
     }
 }
 
-/// What a server denies by a complaint.
-enum Denied {
-    /// To publish on a subject.
-    Subject,
-    /// To have an answer sent to it.
-    Reply,
-}
-
-/// What a complaint denies, and on which subject.
-fn denied(text: &str) -> Option<(Denied, &str)> {
-    let rest = text.strip_prefix("Permissions Violation for Publish ")?;
-    let (kind, rest) = match rest.strip_prefix("to ") {
-        Some(rest) => (Denied::Subject, rest),
-        None => (Denied::Reply, rest.strip_prefix("with Reply of ")?),
-    };
-    let quoted = rest.strip_prefix('"')?;
-    Some((kind, &quoted[..quoted.find('"')?]))
-}
-
 fn failed(error: &io::Error) -> Reason {
     format!("the connection failed: {error}").into()
-}
-
-#[cfg(all(test, not(larder_loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_denial_names_its_subject() {
-        let subject = |text| match denied(text) {
-            Some((Denied::Subject, subject)) => format!("to {subject}"),
-            Some((Denied::Reply, subject)) => format!("of {subject}"),
-            None => String::new(),
-        };
-        assert_eq!(subject("Permissions Violation for Publish to \"$KV.b.k\""), "to $KV.b.k");
-        assert_eq!(subject("Permissions Violation for Publish with Reply of \"_INBOX.a.1\""), "of _INBOX.a.1");
-        for text in [
-            "",
-            "Stale Connection",
-            "Permissions Violation for Publish to \"",
-            "Permissions Violation for Subscription to \"a\"",
-        ] {
-            assert_eq!(subject(text), "", "{text}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The NATS protocol: commands out, frames in. It knows no socket, so that a test can hand it any bytes.
 
 pub mod command;
+pub mod complaint;
 pub mod headers;
 pub mod info;
 pub mod message;

@@ -6,7 +6,7 @@
 
 mod candidates;
 mod follow;
-mod view;
+pub mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
