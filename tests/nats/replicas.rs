@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use larder::store::event::EventKind::{Created, Current};
-use larder::store::options::{ListOptions, WatchOptions, WatchStart};
+use larder::store::options::{ListOptions, PutOptions, WatchOptions, WatchStart};
+use larder::{Status, store::Store};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -88,6 +90,56 @@ fn a_watch_says_that_it_is_current_when_it_has_told_all_that_the_leader_had() {
         let expected = [text(Created, "k1", "v"), text(Created, "k2", "v"), text(Current, "", "")];
         assert_eq!(told(&events_until(&watch, Current)), expected);
     }
+}
+
+#[test]
+fn reads_ask_the_leader_where_a_replica_may_be_behind_and_that_matters() {
+    for (read_your_writes, expected) in [(false, &b"v"[..]), (true, &b"fresh"[..])] {
+        let address = puppet::start(move |line, asked| match asked.subject.as_str() {
+            "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", 3, 7)),
+            // The copy that was nearest has not come to the last write.
+            "$JS.API.DIRECT.GET.KV_b.$KV.b.k" => line.answer_late(asked, 5, Duration::ZERO),
+            "$JS.API.STREAM.MSG.GET.KV_b" => {
+                let body = data_encoding::BASE64.encode(b"fresh");
+                line.answer(asked, &json!({ "message": { "subject": "$KV.b.k", "seq": 7, "data": body } }));
+            }
+            _ => {}
+        });
+        let more = json!({"format": "raw", "timeout": "60s", "read_your_writes": read_your_writes});
+        let store = store(&address, "b", more);
+        assert_eq!(get(&store, b"k").as_deref(), Some(expected), "{read_your_writes}");
+        let many = wait(store.get_many(&[b"k"])).expect("an answer");
+        assert_eq!(many[0].as_ref().map(|record| record.value()), Some(expected), "{read_your_writes}");
+        assert_eq!(store.describe()["capabilities"]["read_your_writes"], read_your_writes);
+    }
+}
+
+#[test]
+fn a_bucket_is_created_on_as_many_servers_as_asked() {
+    let nats = Nats::cluster(&Options::default()).expect("three servers");
+    let foreign = Foreign::new(&nats.addresses()[0]);
+    for replicas in [1, 3] {
+        let name = bucket();
+        let store = store("", &name, json!({"nodes": nats.addresses(), "replicas": replicas, "timeout": "30s"}));
+        put(&store, b"k", b"v");
+        let config = &foreign.api(&format!("STREAM.INFO.KV_{name}"), Value::Null)["config"];
+        assert_eq!(config["num_replicas"], replicas);
+        assert_eq!(store.describe()["stream"]["replicas"], replicas);
+    }
+    let store = store("", &bucket(), json!({"nodes": nats.addresses(), "replicas": 5, "timeout": "30s"}));
+    is_too_few_servers(&store);
+}
+
+#[test]
+fn a_server_that_is_alone_refuses_copies_of_a_bucket_by_the_setting_s_name() {
+    for address in servers() {
+        is_too_few_servers(&store(&address, &bucket(), json!({"replicas": 3})));
+    }
+}
+
+fn is_too_few_servers(store: &Arc<dyn Store>) {
+    let refused = wait(store.put(b"k", b"v", &PutOptions::default())).expect_err("too few servers");
+    assert_eq!((refused.status(), refused.origin()), (Status::CONFIG, "replicas"), "{refused}");
 }
 
 #[test]

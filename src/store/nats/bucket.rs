@@ -225,8 +225,21 @@ impl Bucket {
                 let facts = self.refresh(connection, end).await?;
                 facts.ok_or_else(|| refused(&self.name, "created", &error))
             }
-            Err(error) => Err(refused(&self.name, "created", &error)),
+            Err(error) => Err(self.uncreated(&connection.config, &error)),
         }
+    }
+
+    /// The error of a bucket that could not be created.
+    fn uncreated(&self, config: &NatsConfig, error: &protocol::ApiError) -> Error {
+        let lacks_servers = matches!(error.number, protocol::REPLICAS_UNSUPPORTED | protocol::NO_SUITABLE_PEERS);
+        let Some(replicas) = config.replicas.filter(|_| lacks_servers) else {
+            return refused(&self.name, "created", error);
+        };
+        let text = format!(
+            "the bucket {} cannot be created on {replicas} servers: {} (error {}); ask for as many as there are",
+            self.name, error.description, error.number
+        );
+        Error::config("replicas", text)
     }
 
     /// The sequence of the first message on these subjects at or after one, as the bucket's leader has it.

@@ -10,6 +10,8 @@ const CODE_NOT_FOUND: u64 = 404;
 /// Errors of the JetStream API by number, as the server's own list has them.
 pub(super) const STREAM_NOT_FOUND: u64 = 10_059;
 pub(super) const NO_MESSAGE: u64 = 10_037;
+pub(super) const REPLICAS_UNSUPPORTED: u64 = 10_074;
+pub(super) const NO_SUITABLE_PEERS: u64 = 10_005;
 pub(super) const STREAM_NAME_IN_USE: u64 = 10_058;
 pub(super) const WRONG_LAST_SEQUENCE: u64 = 10_071;
 pub(super) const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10_164;
