@@ -69,6 +69,79 @@ fn users_enter_by_token_nkey_and_credentials() {
     assert_eq!(is_refused(&nats.addresses()[0], json!({"credentials": "/no/such/file"})), malformed);
 }
 
+/// What the server says of the one connection that there is, of its login and its certificate.
+fn connection(nats: &mut Nats) -> Value {
+    let page = nats.node(0).monitor("/connz?auth=true").expect("a page");
+    let connections = page["connections"].as_array().expect("connections").clone();
+    assert_eq!(connections.len(), 1, "{page}");
+    connections[0].clone()
+}
+
+/// Has a store connect, changes something, has it connect again; and what the server says of both connections.
+fn before_and_after(nats: &mut Nats, more: Value, change: impl FnOnce()) -> [Value; 2] {
+    let store = store(&nats.addresses()[0], &bucket(), more);
+    put(&store, b"k", b"v");
+    let before = connection(nats);
+    nats.node(0).process().kill();
+    change();
+    nats.node(0).start_again().expect("it starts");
+    assert_eq!(get(&store, b"k").as_deref(), Some(&b"v"[..]));
+    [before, connection(nats)]
+}
+
+#[test]
+fn a_renewed_nkey_is_used_by_the_next_connection() {
+    let directory = Directory::new().expect("a directory");
+    let keys = [nkey().expect("a key"), nkey().expect("a key")];
+    let more = format!("authorization {{ users: [{{ nkey: {} }}, {{ nkey: {} }}] }}", keys[0].0, keys[1].0);
+    let mut nats = Nats::single(&Options { more, ..Options::default() }).expect("a server");
+    let file = directory.write("nkey", &keys[0].1).expect("a file");
+    let renew = || drop(directory.write("nkey", &keys[1].1).expect("a file"));
+    let seen = before_and_after(&mut nats, json!({"nkey_file": file, "timeout": "30s"}), renew);
+    assert_eq!(seen.map(|connection| connection["authorized_user"].clone()), keys.map(|(public, _)| json!(public)));
+}
+
+#[test]
+fn a_renewed_credentials_file_is_used_by_the_next_connection() {
+    let directory = Directory::new().expect("a directory");
+    let account = Account::new().expect("an account");
+    let [first, second] = ["first", "second"].map(|name| account.credentials(&directory, name).expect("a file"));
+    let texts = [&first, &second].map(|file| std::fs::read_to_string(file).expect("a text"));
+    let mut nats = server(Login::Credentials(account), Tls::Off);
+    let renew = || std::fs::rename(&second, &first).expect("renamed");
+    let seen = before_and_after(&mut nats, json!({"credentials": first, "timeout": "30s"}), renew);
+    let is_shown = |at: usize, text: &str| seen[at]["jwt"].as_str().is_some_and(|jwt| text.contains(jwt));
+    assert!(is_shown(0, &texts[0]) && is_shown(1, &texts[1]), "{seen:?}");
+}
+
+#[test]
+fn a_renewed_client_certificate_is_shown_to_the_next_server_and_a_broken_one_is_not() {
+    let files = Certificates::new().expect("certificates");
+    let shown = |connection: &Value| {
+        let certificate = connection["tls_peer_certs"][0]["cert_sha256"].as_str().map(str::to_owned);
+        certificate.unwrap_or_else(|| panic!("{connection}"))
+    };
+    let more = json!({
+        "tls_root_ca": files.root_ca, "tls_certificate": files.client_certificate, "tls_key": files.client_key,
+        "timeout": "30s",
+    });
+    let mut nats = server(Login::Anybody, Tls::mutual(&files));
+    let renew = || files.renew_client().expect("renewed");
+    let [before, after] = before_and_after(&mut nats, more.clone(), renew);
+    assert_ne!(shown(&before), shown(&after));
+    // A pair of which one half was written only.
+    let mut nats = server(Login::Anybody, Tls::mutual(&files));
+    let other = std::fs::read(&files.other_client_key).expect("a key");
+    let spoil = || std::fs::write(&files.client_key, &other).expect("written");
+    let [before, after] = before_and_after(&mut nats, more.clone(), spoil);
+    assert_eq!(shown(&before), shown(&after));
+    let mut nats = server(Login::Anybody, Tls::mutual(&files));
+    files.renew_client().expect("renewed");
+    let spoil = || std::fs::write(&files.client_certificate, "no certificate").expect("written");
+    let [before, after] = before_and_after(&mut nats, more, spoil);
+    assert_eq!(shown(&before), shown(&after));
+}
+
 #[test]
 fn connections_are_encrypted_and_both_sides_are_checked() {
     let files = Certificates::new().expect("certificates");
