@@ -78,7 +78,7 @@ fn check_asks_the_store_itself_what_it_makes_of_its_settings() {
     assert_eq!(code, 2);
     let unknown = "error: LARDER_A_STORE_MAX_ENTIRES: there is no such setting; did you mean \"max_entries\"? [A]";
     assert!(out.contains(unknown), "{out}");
-    assert!(out.contains("error: LARDER_B_STORE_SHARDS: expected a power of two"), "{out}");
+    assert!(out.contains("error: LARDER_B_STORE_SHARDS: it is 3; expected a power of two"), "{out}");
 }
 
 #[test]
