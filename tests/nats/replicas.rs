@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::store::event::EventKind::{Created, Current};
-use larder::store::options::{ListOptions, PutOptions, WatchOptions, WatchStart};
+use larder::store::options::{ListOptions, Projection, PutOptions, WatchOptions, WatchStart};
 use larder::{Status, store::Store};
 use serde_json::{Value, json};
 
@@ -111,6 +111,37 @@ fn reads_ask_the_leader_where_a_replica_may_be_behind_and_that_matters() {
         let many = wait(store.get_many(&[b"k"])).expect("an answer");
         assert_eq!(many[0].as_ref().map(|record| record.value()), Some(expected), "{read_your_writes}");
         assert_eq!(store.describe()["capabilities"]["read_your_writes"], read_your_writes);
+    }
+}
+
+#[test]
+fn a_short_list_asks_for_single_records_where_the_bucket_holds_far_more() {
+    for (bytes, expected) in [(1_u64 << 20, 0), (1 << 30, 1)] {
+        let gets = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&gets);
+        let address = puppet::start(move |line, asked| match asked.subject.as_str() {
+            "$JS.API.STREAM.INFO.KV_b" => {
+                let mut stream = puppet::stream("then", 1, 2);
+                stream["state"]["bytes"] = bytes.into();
+                line.answer(asked, &stream);
+            }
+            "$JS.API.CONSUMER.CREATE.KV_b" => {
+                line.answer(asked, &puppet::consumer(2));
+                line.push(&asked.inbox(), "$KV.b.k1", (1, 1), 1);
+                line.push(&asked.inbox(), "$KV.b.k2", (2, 2), 0);
+            }
+            "$JS.API.DIRECT.GET.KV_b.$KV.b.k1" => {
+                counted.fetch_add(1, Ordering::Relaxed);
+                line.answer_late(asked, 1, Duration::ZERO);
+            }
+            _ => {}
+        });
+        let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+        let first = ListOptions { limit: 1, projection: Projection::Records, ..ListOptions::default() };
+        let page = wait(store.list(&first)).expect("a list");
+        let page: Vec<_> = page.iter().map(|record| (record.key(), record.value())).collect();
+        assert_eq!(page, [(&b"k1"[..], &b"v"[..])]);
+        assert_eq!(gets.load(Ordering::Relaxed), expected, "{bytes}");
     }
 }
 

@@ -1,4 +1,9 @@
-//! Lists, sizes and cursors: one consumer over all keys, never a call for each.
+//! Lists, sizes and cursors: one consumer over all keys, with the bodies where all of them are wanted or the bucket is small.
+//!
+//! Where few records of a large bucket are wanted, those of a short list or of a cursor's page, the consumer brings headers
+//! only: the bodies of the whole bucket would be far more. Those of the page are read each by a request of its own, all sent
+//! at once. A request for many keys together, the servers have from 2.11 on, but it has many answers, and a request of this
+//! client has one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +27,10 @@ use crate::store::record::Record;
 use crate::store::reply::Reply;
 use crate::sync::Mutex;
 
-/// How many records a list reads one by one, beside each other, rather than with the bodies of all.
+/// How many records of a large bucket a list reads one by one, beside each other, rather than with the bodies of all.
 const MOST_SINGLE_READS: usize = 1024;
+/// How many bytes a bucket may hold for a short list to be read with the bodies of all.
+const SMALL: u64 = 4 << 20;
 /// How many reads or writes of one call are under way at once.
 pub(super) const WINDOW: usize = 1024;
 
@@ -44,12 +51,17 @@ impl Table {
     /// `UNAVAILABLE`, `AUTH`.
     pub(super) async fn list(self: &Arc<Self>, options: &ListOptions, end: Instant) -> Result<Vec<Record>> {
         let is_page = (1..=MOST_SINGLE_READS).contains(&options.limit);
-        if options.projection == Projection::Records && is_page {
+        if options.projection == Projection::Records && is_page && !self.is_small(end).await? {
             let listed = self.listed(options, end).await?;
             return self.read_page(&listed, end).await;
         }
         let found = self.window(options, options.projection == Projection::Records, end).await?;
         Ok(found.into_iter().map(|(_, record)| record).collect())
+    }
+
+    /// Whether all that the bucket held when it was last asked is hardly more than a page of it.
+    async fn is_small(&self, end: Instant) -> Result<bool> {
+        Ok(self.facts(end).await?.is_none_or(|facts| facts.bytes <= SMALL))
     }
 
     /// What passes the filter, sorted by key, to be read later.
