@@ -265,7 +265,7 @@ fn a_clock_that_nobody_tells_is_left_out() {
 fn another_server_than_the_type_needs_comes_with_advice() {
     let group = Group::start(&redis::Options::default(), &redis::Options::default()).expect("a group");
     let cases = [
-        (redis_config(&group.sentinels[0].address(), ""), "login", "type redis-sentinel finds the master"),
+        (redis_config(&group.sentinels[0].address(), ""), "login", "needs another value"),
         (nats_config(&group.servers[0].address(), ""), "login", "Its port is 4222"),
         (nats_config("127.0.0.1:4222", "table = \"t\"\n").replace("doctored", "a b"), "configuration", "another value"),
         (redis_config(&group.servers[0].address(), "tls = true\n"), "tls", "speak without TLS on this port"),
