@@ -54,6 +54,9 @@ public final class NetworkMain {
       }
       for (Work work : Work.values()) {
         for (int inFlight : IN_FLIGHT) {
+          if (inFlight > work.mostInFlight) {
+            continue;
+          }
           rows(work, length, inFlight, rounds, nanos, clients);
         }
       }

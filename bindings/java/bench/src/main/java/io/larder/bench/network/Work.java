@@ -7,9 +7,9 @@ import java.util.stream.IntStream;
 
 /** One kind of call. */
 enum Work {
-  GET("get", 1),
-  PUT("put", 1),
-  BULK("bulk get of 100", 100);
+  GET("get", 1, 256),
+  PUT("put", 1, 256),
+  BULK("bulk get of 100", 100, 1);
 
   static final int KEY_COUNT = 10_000;
   static final List<String> KEYS = IntStream.range(0, KEY_COUNT).mapToObj(n -> String.format("key-%012d", n)).toList();
@@ -17,10 +17,13 @@ enum Work {
   final String label;
   /** How many operations a call is. */
   final int size;
+  /** How many such calls a client can be asked for at once: beyond it some of them give up. */
+  final int mostInFlight;
 
-  Work(String label, int size) {
+  Work(String label, int size, int mostInFlight) {
     this.label = label;
     this.size = size;
+    this.mostInFlight = mostInFlight;
   }
 
   /** One call that blocks. */
