@@ -2,7 +2,7 @@
 //! one blocking call at a time, and 64 callers; and how soon a watch tells of a write. Prints the ratios and the bars.
 //! `--only watch`, `--only nats` or `--only redis` measures one of them.
 //!
-//! The servers are those of the file that `LARDER_TEST_STORES` names: `cargo run --example servers -- run -- …` starts
+//! The servers are those of the file that `LARDER_TEST_STORES` names: `cargo run --example servers -- measure -- …` starts
 //! them and sets it.
 
 mod lanes;

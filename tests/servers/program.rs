@@ -1,7 +1,9 @@
-//! Starts the servers that the contract of stores needs, runs a command, and stops them.
+//! Starts the servers that the contract of stores needs, or those that clients are measured on; runs a command, and stops
+//! them.
 //!
 //! ```text
 //! cargo run --example servers -- run -- COMMAND [ARGUMENT]...
+//! cargo run --example servers -- measure -- COMMAND [ARGUMENT]...
 //! ```
 //!
 //! The command finds in `LARDER_TEST_STORES` the name of a file that says how to reach them; `tests/README.md` has its
@@ -10,26 +12,30 @@
 #[path = "mod.rs"]
 mod servers;
 
+use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use servers::stores::{Stores, VARIABLE};
+use servers::stores::{Measured, Stores, VARIABLE};
 
-const USAGE: &str = "usage: servers run -- COMMAND [ARGUMENT]...";
+const USAGE: &str = "usage: servers run|measure -- COMMAND [ARGUMENT]...";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let [run, dashes, program, rest @ ..] = arguments.as_slice() else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
+    let ended = match arguments.as_slice() {
+        [run, dashes, command @ ..] if run == "run" && dashes == "--" && !command.is_empty() => {
+            Stores::start().and_then(|stores| with_servers(stores.write()?, command))
+        }
+        [measure, dashes, command @ ..] if measure == "measure" && dashes == "--" && !command.is_empty() => {
+            Measured::start().and_then(|stores| with_servers(stores.write()?, command))
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
     };
-    if run != "run" || dashes != "--" {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
-    }
-    let mut command = Command::new(program);
-    command.args(rest);
-    match with_servers(command) {
+    match ended {
         Ok(code) => ExitCode::from(code),
         Err(fault) => {
             eprintln!("servers: {fault}");
@@ -38,9 +44,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn with_servers(mut command: Command) -> servers::Result<u8> {
-    let stores = Stores::start()?;
-    command.env(VARIABLE, stores.write()?);
+/// Runs a command that finds the file; gives its exit code.
+fn with_servers(file: PathBuf, words: &[OsString]) -> servers::Result<u8> {
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).env(VARIABLE, file);
     servers::process::die_with_parent(&mut command, libc::SIGTERM);
     let mut child = match servers::process::spawn_for_ever(command) {
         Ok(child) => child,

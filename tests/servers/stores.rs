@@ -106,6 +106,48 @@ impl Stores {
     ///
     /// When it cannot be written.
     pub fn write(&self) -> Result<PathBuf> {
-        self.directory.write("stores.json", &format!("{:#}\n", self.types()))
+        write(&self.directory, &self.types())
     }
+}
+
+/// The servers that clients are measured on: one of each engine, so that no other one works meanwhile. Redis keeps nothing
+/// on disk: what it rewrites there now and then would be counted against whichever client has its turn.
+pub struct Measured {
+    nats: Nats,
+    redis: Redis,
+    directory: Directory,
+}
+
+impl Measured {
+    /// Starts them.
+    ///
+    /// # Errors
+    ///
+    /// When one does not come up.
+    pub fn start() -> Result<Measured> {
+        let in_memory = redis::Options { more: "appendonly no\n".to_owned(), ..redis::Options::default() };
+        Ok(Measured {
+            nats: Nats::single(&nats::Options::default())?,
+            redis: Redis::start(&in_memory)?,
+            directory: Directory::new()?,
+        })
+    }
+
+    /// Writes the file and says where it is: as that of [`Stores`], with fewer types.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn write(&self) -> Result<PathBuf> {
+        let of = |store: &str, nodes: Vec<String>| json!({"prefixed": "database", "settings": {"type": store, "nodes": nodes, "format": "larder"}});
+        let types = json!({
+            "nats-js-kv": of("nats-js-kv", self.nats.addresses()),
+            "redis": of("redis", vec![self.redis.address()]),
+        });
+        write(&self.directory, &types)
+    }
+}
+
+fn write(directory: &Directory, types: &Value) -> Result<PathBuf> {
+    directory.write("stores.json", &format!("{types:#}\n"))
 }

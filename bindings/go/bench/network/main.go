@@ -5,7 +5,7 @@
 //
 // Usage: LARDER_LIBRARY=…/liblarder.so LARDER_TEST_STORES=file.json go run ./network [-quick]
 //
-// The file is what `cargo run --example servers -- run -- …` writes: the settings of stores by name, of which
+// The file is what `cargo run --example servers -- measure -- …` writes: the settings of stores by name, of which
 // nats-js-kv and redis are measured.
 package main
 
