@@ -327,6 +327,17 @@
 #define LARDER_OPERATION_PING 17
 
 /**
+ * Reads a value: key. As LARDER_OPERATION_GET, but expiry and metadata of the record may be missing, where the store
+ * would have to ask for them.
+ */
+#define LARDER_OPERATION_GET_VALUE 18
+
+/**
+ * Reads many values: keys. As LARDER_OPERATION_GET_MANY, but expiry and metadata may be missing.
+ */
+#define LARDER_OPERATION_GET_VALUES 19
+
+/**
  * A write whatever is there.
  */
 #define LARDER_CONDITION_ALWAYS 0
@@ -755,7 +766,7 @@ typedef struct {
    */
   uint64_t number;
   /**
-   * Of LARDER_OPERATION_GET; freed with larder_record_free.
+   * Of LARDER_OPERATION_GET and LARDER_OPERATION_GET_VALUE; freed with larder_record_free.
    */
   const larder_record_t *record;
   /**

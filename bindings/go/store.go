@@ -80,7 +80,7 @@ func (s *Store) GetInto(ctx context.Context, key, buffer []byte) (length int, re
 }
 
 func (s *Store) fetchInto(ctx context.Context, key, buffer []byte) (length int, revision uint64, err error) {
-	answer, err := s.submit(ctx, "get", &native.Request{Operation: native.Get, Key: key})
+	answer, err := s.submit(ctx, "get", &native.Request{Operation: native.GetValue, Key: key})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -129,7 +129,7 @@ func (s *Store) get(ctx context.Context, key, buffer []byte, free int) (length i
 	if status != native.Pending && status != native.BufferTooSmall {
 		return length, nil, outcome(status)
 	}
-	answer, err := s.submit(ctx, operation, &native.Request{Operation: native.Get, Key: key})
+	answer, err := s.submit(ctx, operation, &native.Request{Operation: native.GetValue, Key: key})
 	if err != nil {
 		return 0, nil, err
 	}

@@ -115,7 +115,7 @@ func (s *Store) GetManyInto(ctx context.Context, keys [][]byte, values *Values) 
 }
 
 func (s *Store) fetchManyInto(ctx context.Context, values *Values) error {
-	request := native.Request{Operation: native.GetMany, Key: values.keys.bytes, KeyLengths: values.keys.lengths}
+	request := native.Request{Operation: native.GetValues, Key: values.keys.bytes, KeyLengths: values.keys.lengths}
 	answer, err := s.submit(ctx, "get many", &request)
 	if err != nil {
 		return err

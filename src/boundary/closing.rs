@@ -80,6 +80,14 @@ impl Store for Closing {
         self.end(self.store.get_many(keys))
     }
 
+    fn get_value(&self, key: &[u8]) -> Reply<Option<Record>> {
+        self.end(self.store.get_value(key))
+    }
+
+    fn get_values(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>> {
+        self.end(self.store.get_values(keys))
+    }
+
     fn contains(&self, key: &[u8]) -> Reply<bool> {
         self.end(self.store.contains(key))
     }

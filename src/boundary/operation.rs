@@ -33,6 +33,8 @@ pub enum OperationKind {
     WatchNext = 15,
     Statistics = 16,
     Ping = 17,
+    GetValue = 18,
+    GetValues = 19,
 }
 
 impl OperationKind {
@@ -42,7 +44,7 @@ impl OperationKind {
     ///
     /// `INVALID_ARGUMENT` for a number that this version does not know.
     pub fn from_number(number: u32) -> Result<OperationKind> {
-        const ALL: [OperationKind; 17] = [
+        const ALL: [OperationKind; 19] = [
             OperationKind::Get,
             OperationKind::GetMany,
             OperationKind::Contains,
@@ -60,6 +62,8 @@ impl OperationKind {
             OperationKind::WatchNext,
             OperationKind::Statistics,
             OperationKind::Ping,
+            OperationKind::GetValue,
+            OperationKind::GetValues,
         ];
         ALL.into_iter()
             .find(|kind| *kind as u32 == number)
@@ -73,6 +77,10 @@ pub enum Operation<'a> {
     Get(&'a [u8]),
     /// [`Store::get_many`].
     GetMany(Vec<&'a [u8]>),
+    /// [`Store::get_value`].
+    GetValue(&'a [u8]),
+    /// [`Store::get_values`].
+    GetValues(Vec<&'a [u8]>),
     /// [`Store::contains`].
     Contains(&'a [u8]),
     /// [`Store::put`].
@@ -132,6 +140,8 @@ pub fn start(store: &Arc<dyn Store>, operation: Operation<'_>) -> Reply<Answer> 
     match operation {
         Operation::Get(key) => store.get(key).map(Answer::Record),
         Operation::GetMany(keys) => store.get_many(&keys).map(Answer::Records),
+        Operation::GetValue(key) => store.get_value(key).map(Answer::Record),
+        Operation::GetValues(keys) => store.get_values(&keys).map(Answer::Records),
         Operation::Contains(key) => store.contains(key).map(Answer::Found),
         Operation::Put(key, value, options) => store.put(key, value, &options).map(Answer::Outcome),
         Operation::PutMany(entries) => store.put_many(&entries).map(Answer::Outcomes),

@@ -35,7 +35,7 @@ pub struct larder_completion_t {
     pub operation: u32,
     /// A revision, a count or a size.
     pub number: u64,
-    /// Of LARDER_OPERATION_GET; freed with larder_record_free.
+    /// Of LARDER_OPERATION_GET and LARDER_OPERATION_GET_VALUE; freed with larder_record_free.
     pub record: *const larder_record_t,
     /// Of operations that read many; freed with larder_records_free.
     pub records: *mut larder_records_t,

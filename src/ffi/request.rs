@@ -53,6 +53,11 @@ pub const LARDER_OPERATION_WATCH_NEXT: u32 = 15;
 pub const LARDER_OPERATION_STATISTICS: u32 = 16;
 /// Whether the store answers.
 pub const LARDER_OPERATION_PING: u32 = 17;
+/// Reads a value: key. As LARDER_OPERATION_GET, but expiry and metadata of the record may be missing, where the store
+/// would have to ask for them.
+pub const LARDER_OPERATION_GET_VALUE: u32 = 18;
+/// Reads many values: keys. As LARDER_OPERATION_GET_MANY, but expiry and metadata may be missing.
+pub const LARDER_OPERATION_GET_VALUES: u32 = 19;
 
 /// A write whatever is there.
 pub const LARDER_CONDITION_ALWAYS: u32 = 0;
@@ -148,6 +153,8 @@ impl larder_request_t {
             Ok(match kind {
                 OperationKind::Get => Operation::Get(self.one_key()?),
                 OperationKind::GetMany => Operation::GetMany(self.keys()?),
+                OperationKind::GetValue => Operation::GetValue(self.one_key()?),
+                OperationKind::GetValues => Operation::GetValues(self.keys()?),
                 OperationKind::Contains => Operation::Contains(self.one_key()?),
                 OperationKind::Put => {
                     let (mut options, _) = put_options(self.put)?;
@@ -235,4 +242,6 @@ const _: () = {
     assert!(LARDER_OPERATION_WATCH_NEXT == OperationKind::WatchNext as u32);
     assert!(LARDER_OPERATION_STATISTICS == OperationKind::Statistics as u32);
     assert!(LARDER_OPERATION_PING == OperationKind::Ping as u32);
+    assert!(LARDER_OPERATION_GET_VALUE == OperationKind::GetValue as u32);
+    assert!(LARDER_OPERATION_GET_VALUES == OperationKind::GetValues as u32);
 };

@@ -335,7 +335,7 @@ pub fn get_many_into(
     limit: Option<Duration>,
 ) -> Result<usize> {
     if !store.is_immediate() {
-        let found = wait(store.get_many(&split_keys(keys, key_lengths)?), limit)?;
+        let found = wait(store.get_values(&split_keys(keys, key_lengths)?), limit)?;
         for (index, record) in found.iter().enumerate() {
             match record {
                 Some(record) => target.add(index, record.value()),

@@ -91,7 +91,7 @@ pub unsafe extern "C" fn larder_store_get_into(
             if found.status != Status::PENDING {
                 return Ok(found.tell(value_length, revision));
             }
-            let record = wait(store.0.store()?.get(key), limit)?;
+            let record = wait(store.0.store()?.get_value(key), limit)?;
             Ok(Found::of(record.as_ref(), target).tell(value_length, revision))
         })
     }

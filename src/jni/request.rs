@@ -146,6 +146,8 @@ impl<'a> Parsed<'a> {
         Ok(match self.kind {
             OperationKind::Get => Operation::Get(self.key),
             OperationKind::GetMany => Operation::GetMany(self.keys()),
+            OperationKind::GetValue => Operation::GetValue(self.key),
+            OperationKind::GetValues => Operation::GetValues(self.keys()),
             OperationKind::Contains => Operation::Contains(self.key),
             OperationKind::Put => {
                 let mut options = put_options_of(self.lifespan_ms, self.max_idle_ms, self.durability(), self.metadata)?;

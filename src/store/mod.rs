@@ -10,6 +10,7 @@ pub mod event;
 pub mod fault;
 pub mod format;
 pub mod memory;
+pub mod metadata;
 pub mod nats;
 pub mod noop;
 pub mod open;
@@ -105,6 +106,17 @@ pub trait Store: Send + Sync {
 
     /// The records under `keys`, in their order, `None` where there is none.
     fn get_many(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>>;
+
+    /// As [`Store::get`], for whoever needs value and revision alone: expiry and metadata of what it answers may be missing
+    /// where the store would have to ask for them.
+    fn get_value(&self, key: &[u8]) -> Reply<Option<Record>> {
+        self.get(key)
+    }
+
+    /// As [`Store::get_many`], with what [`Store::get_value`] says.
+    fn get_values(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>> {
+        self.get_many(keys)
+    }
 
     /// Whether there is a record under `key`; restarts its max-idle clock no more than [`Store::list`] does.
     fn contains(&self, key: &[u8]) -> Reply<bool>;

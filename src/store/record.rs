@@ -6,12 +6,16 @@
 //!
 //! ```text
 //! | header (36 bytes) | key | value | (aligned to 8, only with the EXTRA flag) max-idle, last access, metadata |
+//! | header (36 bytes) | key | (aligned to 8) `Bytes` of a shared value | as above |
 //! ```
+//!
+//! A long value that came from a server stays where it was read: a copy would cost as much as all else that is done with it.
 //!
 //! The header is packed because a cache's memory is mostly headers: at 16 bytes of key and 100 of value the whole block
 //! is 152 bytes, the largest that malloc serves from its 160-byte class.
 
 use std::alloc::Layout;
+use std::borrow::Cow;
 use std::ptr::NonNull;
 #[cfg(not(larder_loom))]
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -19,15 +23,24 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 #[cfg(larder_loom)]
 use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
+use bytes::Bytes;
+
 use crate::clock;
 use crate::error::{Error, Result, Status};
+
+pub use super::metadata::{MAX_METADATA_LENGTH, Metadata, Pair, pairs};
 
 /// The largest key, in bytes.
 pub const MAX_KEY_LENGTH: usize = 1 << 26;
 /// The largest value, in bytes.
 pub const MAX_VALUE_LENGTH: usize = (1 << 31) - 1;
 
+/// From so many bytes on a value that came from a server is shared.
+const LONG: usize = 4 << 10;
+
 const HAS_EXTRA: u32 = 1 << 31;
+/// Set in the value's length of a record whose value is shared.
+const IS_SHARED: u32 = 1 << 31;
 /// The bits of the flag word that belong to the store that holds the record.
 const STORE_BITS: u32 = 0xffff;
 
@@ -38,6 +51,7 @@ struct Header {
     references: AtomicU32,
     flags: AtomicU32,
     key_length: u32,
+    /// And whether it is shared.
     value_length: u32,
     /// Stands for the block's bytes: loom sees that no read of them can come after, or at the same time as, the free.
     #[cfg(larder_loom)]
@@ -91,15 +105,64 @@ impl Record {
     /// `TOO_LARGE` for a key over [`MAX_KEY_LENGTH`] or a value over [`MAX_VALUE_LENGTH`], `OUT_OF_MEMORY` where the
     /// allocator has no room.
     pub fn new(parts: Parts<'_>) -> Result<Record> {
+        let shape = Shape::Plain { key: parts.key.len(), value: parts.value.len() };
+        let block = Record::begin(&parts, shape, parts.value.len())?;
+        // SAFETY: the block has room for the value behind the key, which was written, and nobody else has it.
+        unsafe {
+            let place = block.as_ptr().cast::<u8>().add(PAYLOAD + parts.key.len());
+            place.copy_from_nonoverlapping(parts.value.as_ptr(), parts.value.len());
+        }
+        Ok(Record { block })
+    }
+
+    /// As [`Record::new`], with a value that is not copied, instead of that in `parts`. It keeps all memory that it is a
+    /// view of from being used again, for as long as the record lives.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn over(parts: Parts<'_>, value: Bytes) -> Result<Record> {
+        let key = parts.key.len();
+        let length = value.len() as u32;
+        let block = Record::begin(&parts, Shape::Shared { key }, value.len())?;
+        // SAFETY: the block has room for it at this aligned place, and nobody else has it.
+        unsafe {
+            block.as_ptr().cast::<u8>().add(shared_offset(key)).cast::<Bytes>().write(value);
+            (&raw mut (*block.as_ptr()).value_length).write(length | IS_SHARED);
+        }
+        Ok(Record { block })
+    }
+
+    /// As [`Record::new`], with a value that was found in `memory` or taken out of it, instead of that in `parts`: copied,
+    /// unless it is long.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn found(parts: Parts<'_>, value: Cow<'_, [u8]>, memory: &Bytes) -> Result<Record> {
+        if value.len() < LONG {
+            return Record::new(Parts { value: &value, ..parts });
+        }
+        match value {
+            Cow::Owned(value) => Record::over(parts, value.into()),
+            Cow::Borrowed(value) => match memory.as_ptr_range().contains(&value.as_ptr()) {
+                true => Record::over(parts, memory.slice_ref(value)),
+                false => Record::new(Parts { value, ..parts }),
+            },
+        }
+    }
+
+    /// The block of a record that lacks its value, which has to be written where the shape has room for it.
+    fn begin(parts: &Parts<'_>, shape: Shape, value_length: usize) -> Result<NonNull<Header>> {
         if parts.key.len() > MAX_KEY_LENGTH {
             return Err(too_large("key", parts.key.len(), MAX_KEY_LENGTH));
         }
-        if parts.value.len() > MAX_VALUE_LENGTH {
-            return Err(too_large("value", parts.value.len(), MAX_VALUE_LENGTH));
+        if value_length > MAX_VALUE_LENGTH {
+            return Err(too_large("value", value_length, MAX_VALUE_LENGTH));
         }
         let has_extra = parts.max_idle_ms != 0 || !parts.metadata.is_empty();
         let metadata = parts.metadata.as_bytes();
-        let layout = layout(parts.key.len(), parts.value.len(), has_extra.then_some(metadata.len()));
+        let layout = layout(shape, has_extra.then_some(metadata.len()));
         // SAFETY: the layout is never of size 0: the header alone is larger.
         let raw = unsafe { std::alloc::alloc(layout) };
         let Some(block) = NonNull::new(raw.cast::<Header>()) else {
@@ -118,15 +181,13 @@ impl Record {
             (&raw mut (*header).references).write(AtomicU32::new(1));
             (&raw mut (*header).flags).write(AtomicU32::new(if has_extra { HAS_EXTRA } else { 0 }));
             (&raw mut (*header).key_length).write(parts.key.len() as u32);
-            (&raw mut (*header).value_length).write(parts.value.len() as u32);
+            (&raw mut (*header).value_length).write(value_length as u32);
             #[cfg(larder_loom)]
             (&raw mut (*header).bytes).write(loom::cell::UnsafeCell::new(()));
             (&raw mut (*header).table).write(parts.table);
-            let payload = raw.add(PAYLOAD);
-            payload.copy_from_nonoverlapping(parts.key.as_ptr(), parts.key.len());
-            payload.add(parts.key.len()).copy_from_nonoverlapping(parts.value.as_ptr(), parts.value.len());
+            raw.add(PAYLOAD).copy_from_nonoverlapping(parts.key.as_ptr(), parts.key.len());
             if has_extra {
-                let extra = raw.add(extra_offset(parts.key.len(), parts.value.len())).cast::<Extra>();
+                let extra = raw.add(extra_offset(shape)).cast::<Extra>();
                 extra.write(Extra {
                     max_idle_ms: parts.max_idle_ms,
                     last_access: AtomicU64::new(clock::now_ms()),
@@ -135,7 +196,7 @@ impl Record {
                 extra.add(1).cast::<u8>().copy_from_nonoverlapping(metadata.as_ptr(), metadata.len());
             }
         }
-        Ok(Record { block })
+        Ok(block)
     }
 
     /// The key.
@@ -150,8 +211,28 @@ impl Record {
     pub fn value(&self) -> &[u8] {
         #[cfg(larder_loom)]
         self.header().bytes.with(|_| ());
+        if let Some(shared) = self.shared() {
+            return shared;
+        }
         // SAFETY: `value_length` bytes after the key were initialised by `new` and live as long as `self`.
         unsafe { std::slice::from_raw_parts(self.base().add(PAYLOAD + self.key_length()), self.value_length()) }
+    }
+
+    /// The value of a record that shares it.
+    #[inline]
+    fn shared(&self) -> Option<&Bytes> {
+        if self.header().value_length & IS_SHARED == 0 {
+            return None;
+        }
+        // SAFETY: with the bit set, `over` wrote it at this aligned place of the block.
+        Some(unsafe { &*self.base().add(shared_offset(self.key_length())).cast::<Bytes>() })
+    }
+
+    fn shape(&self) -> Shape {
+        match self.header().value_length & IS_SHARED {
+            0 => Shape::Plain { key: self.key_length(), value: self.value_length() },
+            _ => Shape::Shared { key: self.key_length() },
+        }
     }
 
     /// The revision: grows with every write of the same key.
@@ -283,10 +364,10 @@ impl Record {
         self.header().flags.store(kept | u32::from(bits), Ordering::Relaxed);
     }
 
-    /// The allocation's size in bytes, as a bound by bytes counts it: header, key, value and metadata.
+    /// Its size in bytes, as a bound by bytes counts it: header, key, value and metadata.
     #[inline]
     pub fn size(&self) -> usize {
-        self.layout().size()
+        self.layout().size() + self.shared().map_or(0, Bytes::len)
     }
 
     /// Gives the reference away as a pointer, for a boundary that cannot hold a `Record`.
@@ -340,7 +421,7 @@ impl Record {
 
     #[inline]
     fn value_length(&self) -> usize {
-        self.header().value_length as usize
+        (self.header().value_length & !IS_SHARED) as usize
     }
 
     #[inline]
@@ -348,14 +429,14 @@ impl Record {
         if self.header().flags.load(Ordering::Relaxed) & HAS_EXTRA == 0 {
             return None;
         }
-        let offset = extra_offset(self.key_length(), self.value_length());
+        let offset = extra_offset(self.shape());
         // SAFETY: with the flag set, `new` wrote an `Extra` at this aligned offset of the block.
         Some(unsafe { &*self.base().add(offset).cast::<Extra>() })
     }
 
     fn layout(&self) -> Layout {
         let metadata = self.extra().map(|extra| extra.metadata_length as usize);
-        layout(self.key_length(), self.value_length(), metadata)
+        layout(self.shape(), metadata)
     }
 }
 
@@ -388,6 +469,14 @@ impl Drop for Record {
         #[cfg(larder_loom)]
         self.header().bytes.with_mut(|_| ());
         let layout = self.layout();
+        if self.shared().is_some() {
+            // SAFETY: `over` wrote it there, this was the last reference, and nobody looks at it any more.
+            unsafe {
+                std::ptr::drop_in_place(
+                    self.block.as_ptr().cast::<u8>().add(shared_offset(self.key_length())).cast::<Bytes>(),
+                )
+            };
+        }
         // SAFETY: this was the last reference, and the layout is the one it was allocated with.
         unsafe { std::alloc::dealloc(self.block.as_ptr().cast::<u8>(), layout) };
     }
@@ -403,108 +492,43 @@ impl std::fmt::Debug for Record {
     }
 }
 
-fn extra_offset(key: usize, value: usize) -> usize {
-    (PAYLOAD + key + value).next_multiple_of(align_of::<Extra>())
+/// How a block is laid out, by the lengths of what is in it.
+#[derive(Clone, Copy)]
+enum Shape {
+    Plain { key: usize, value: usize },
+    Shared { key: usize },
 }
 
-fn layout(key: usize, value: usize, metadata: Option<usize>) -> Layout {
+impl Shape {
+    /// Where key and value end.
+    fn end(self) -> usize {
+        match self {
+            Shape::Plain { key, value } => PAYLOAD + key + value,
+            Shape::Shared { key } => shared_offset(key) + size_of::<Bytes>(),
+        }
+    }
+}
+
+fn shared_offset(key: usize) -> usize {
+    (PAYLOAD + key).next_multiple_of(align_of::<Bytes>())
+}
+
+fn extra_offset(shape: Shape) -> usize {
+    shape.end().next_multiple_of(align_of::<Extra>())
+}
+
+fn layout(shape: Shape, metadata: Option<usize>) -> Layout {
     let size = match metadata {
-        None => PAYLOAD + key + value,
-        Some(length) => extra_offset(key, value) + size_of::<Extra>() + length,
+        None => shape.end(),
+        Some(length) => extra_offset(shape) + size_of::<Extra>() + length,
     };
     // The lengths are bounded by MAX_KEY_LENGTH, MAX_VALUE_LENGTH and the metadata's own bound, so the sum cannot
     // overflow; a block is never smaller than the header's own size, tail padding included.
     Layout::from_size_align(size.max(size_of::<Header>()), align_of::<Header>()).expect("a record's size is bounded")
 }
 
-fn too_large(what: &'static str, length: usize, limit: usize) -> Error {
+pub(super) fn too_large(what: &'static str, length: usize, limit: usize) -> Error {
     Error::new(Status::TOO_LARGE, what, format!("it is {length} bytes long; the limit is {limit}"))
-}
-
-/// Metadata: names (UTF-8 text) with values (any bytes), each name once, in the order of the names.
-///
-/// Stored as a sequence of `name length (u32 LE), value length (u32 LE), name, value`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Metadata {
-    blob: Vec<u8>,
-}
-
-/// The largest metadata of one record, in bytes of its stored form.
-pub const MAX_METADATA_LENGTH: usize = 1 << 20;
-
-impl Metadata {
-    /// Metadata of the given pairs; of a name that stands twice the last value counts.
-    ///
-    /// # Errors
-    ///
-    /// `TOO_LARGE` when the stored form would be over [`MAX_METADATA_LENGTH`].
-    pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Metadata> {
-        let sorted: std::collections::BTreeMap<&str, &[u8]> = pairs.into_iter().collect();
-        let length: usize = sorted.iter().map(|(name, value)| 8 + name.len() + value.len()).sum();
-        if length > MAX_METADATA_LENGTH {
-            return Err(too_large("metadata", length, MAX_METADATA_LENGTH));
-        }
-        let mut blob = Vec::with_capacity(length);
-        for (name, value) in sorted {
-            blob.extend_from_slice(&(name.len() as u32).to_le_bytes());
-            blob.extend_from_slice(&(value.len() as u32).to_le_bytes());
-            blob.extend_from_slice(name.as_bytes());
-            blob.extend_from_slice(value);
-        }
-        Ok(Metadata { blob })
-    }
-
-    /// Metadata from its stored form, which must be whole: `None` for bytes that are not.
-    pub fn from_bytes(blob: &[u8]) -> Option<Metadata> {
-        let mut rest = blob;
-        while !rest.is_empty() {
-            let (_, tail) = split_pair(rest)?;
-            rest = tail;
-        }
-        Some(Metadata { blob: blob.to_vec() })
-    }
-
-    /// The stored form.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.blob
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.blob.is_empty()
-    }
-
-    /// The pairs, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        pairs(&self.blob)
-    }
-
-    /// The value of `name`.
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
-    }
-}
-
-/// A name and its value.
-pub type Pair<'a> = (&'a str, &'a [u8]);
-
-/// The pairs in a stored form, up to the first that is not whole.
-pub fn pairs(blob: &[u8]) -> impl Iterator<Item = Pair<'_>> {
-    let mut rest = blob;
-    std::iter::from_fn(move || {
-        let (pair, tail) = split_pair(rest)?;
-        rest = tail;
-        Some(pair)
-    })
-}
-
-fn split_pair(blob: &[u8]) -> Option<(Pair<'_>, &[u8])> {
-    let (lengths, rest) = blob.split_at_checked(8)?;
-    let name_length = u32::from_le_bytes(lengths[..4].try_into().ok()?) as usize;
-    let value_length = u32::from_le_bytes(lengths[4..].try_into().ok()?) as usize;
-    let (name, rest) = rest.split_at_checked(name_length)?;
-    let (value, rest) = rest.split_at_checked(value_length)?;
-    Some(((std::str::from_utf8(name).ok()?, value), rest))
 }
 
 #[cfg(all(test, not(larder_loom)))]
@@ -530,18 +554,40 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_extras_fits_mallocs_160_byte_class() {
-        let record = record(&[0; 16], &[0; 100], 0, &Metadata::default());
-        assert_eq!(record.size(), 152);
+    fn a_shared_value_is_not_copied_and_its_memory_lives_as_long_as_the_record() {
+        let metadata = Metadata::new([("b", &b"2"[..])]).expect("small");
+        let none = Metadata::default();
+        for key_length in 0..20 {
+            for (max_idle_ms, metadata) in [(0, &none), (5, &none), (0, &metadata), (5, &metadata)] {
+                let key = vec![b'k'; key_length];
+                let whole = Bytes::from(vec![7; 5000]);
+                let parts = Parts {
+                    table: 7,
+                    key: &key,
+                    value: b"",
+                    revision: 3,
+                    deadline: clock::NEVER,
+                    max_idle_ms,
+                    metadata,
+                };
+                let first = Record::over(parts, whole.slice(1000..)).expect("small");
+                let record = first.clone();
+                drop(first);
+                assert!(!whole.is_unique());
+                assert_eq!(record.value().as_ptr(), whole[1000..].as_ptr());
+                assert_eq!((record.key(), record.value().len(), record.revision()), (&key[..], 4000, 3));
+                assert_eq!((record.metadata_bytes(), record.max_idle_ms()), (metadata.as_bytes(), max_idle_ms));
+                assert!(record.size() > 4000 + key_length);
+                drop(record);
+                assert!(whole.is_unique());
+            }
+        }
     }
 
     #[test]
-    fn metadata_is_sorted_and_the_last_of_a_name_counts() {
-        let metadata = Metadata::new([("z", &b"1"[..]), ("a", b"2"), ("z", b"3")]).expect("small");
-        let pairs: Vec<_> = metadata.iter().collect();
-        assert_eq!(pairs, [("a", &b"2"[..]), ("z", b"3")]);
-        assert_eq!(Metadata::from_bytes(metadata.as_bytes()), Some(metadata.clone()));
-        assert_eq!(Metadata::from_bytes(&metadata.as_bytes()[1..]), None);
+    fn a_record_without_extras_fits_mallocs_160_byte_class() {
+        let record = record(&[0; 16], &[0; 100], 0, &Metadata::default());
+        assert_eq!(record.size(), 152);
     }
 
     #[test]

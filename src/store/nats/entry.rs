@@ -123,17 +123,19 @@ pub(super) fn record(format: Format, facts: &Facts, key: &[u8], stored: &Stored)
         Format::GoMicro => Some(go_micro::decode(&stored.body).map_err(corrupt)?),
         Format::Larder => Some(envelope::decode(&stored.body).map_err(corrupt)?),
     };
-    let (value, metadata) = match &contents {
-        None => (stored.body.as_ref(), Metadata::default()),
+    let (value, metadata) = match contents {
+        None => (Cow::Borrowed(stored.body.as_ref()), Metadata::default()),
         Some(contents) => {
             deadline = deadline.min(clock::deadline_of_unix(contents.expires_unix_ms));
-            (contents.value.as_ref(), contents.metadata.clone())
+            (contents.value, contents.metadata)
         }
     };
     if clock::has_passed(deadline) {
         return Ok(None);
     }
-    build(key, value, stored.sequence, deadline, &metadata).map(Some)
+    let parts =
+        Parts { table: 0, key, value: b"", revision: stored.sequence, deadline, max_idle_ms: 0, metadata: &metadata };
+    Record::found(parts, value, &stored.body).map(Some)
 }
 
 /// The record of a message without its body.
@@ -142,11 +144,8 @@ pub(super) fn record(format: Format, facts: &Facts, key: &[u8], stored: &Stored)
 ///
 /// `OUT_OF_MEMORY`, `TOO_LARGE`.
 pub(super) fn bare(key: &[u8], revision: u64, deadline: u64) -> Result<Record> {
-    build(key, b"", revision, deadline, &Metadata::default())
-}
-
-fn build(key: &[u8], value: &[u8], revision: u64, deadline: u64, metadata: &Metadata) -> Result<Record> {
-    Record::new(Parts { table: 0, key, value, revision, deadline, max_idle_ms: 0, metadata })
+    let metadata = &Metadata::default();
+    Record::new(Parts { table: 0, key, value: b"", revision, deadline, max_idle_ms: 0, metadata })
 }
 
 #[cfg(all(test, not(larder_loom)))]

@@ -10,17 +10,17 @@ use tokio::sync::Mutex;
 
 use crate::error::{Error, Result, Status};
 use crate::store::event::{Cursor, Watch};
-use crate::store::options::{Durability, Entry, Lifetime, ListOptions, Outcome, Projection, PutOptions, WatchOptions};
+use crate::store::options::{Durability, Entry, Lifetime, ListOptions, Outcome, PutOptions, WatchOptions};
 use crate::store::record::Record;
 use crate::store::redis::describe;
 use crate::store::redis::master::client::{Client, Write};
 use crate::store::redis::master::lease::Lane;
 use crate::store::redis::records::layout::{self, Layout};
-use crate::store::redis::records::reading::{self, CHUNK, Pages};
+use crate::store::redis::records::reading::{self, CHUNK, Pages, Part};
 use crate::store::redis::records::writing::{self, Command, Terms};
-use crate::store::redis::server_clock;
 use crate::store::redis::watch::RedisWatch;
 use crate::store::redis::wire::{Packed, Value};
+use crate::store::redis::{script, server_clock};
 use crate::store::reply::Reply;
 use crate::store::statistics::Statistics;
 use crate::store::{Lookup, Store};
@@ -88,6 +88,37 @@ impl RedisStore {
         })
     }
 
+    fn read(&self, key: &[u8], part: Part) -> Reply<Option<Record>> {
+        if let Err(error) = self.refuse_closed().and_then(|()| self.layout.check_key(key)) {
+            return Reply::Ready(Err(error));
+        }
+        let (client, layout) = self.shared();
+        let packed = reading::get(&layout, key, part);
+        let key = key.to_vec();
+        Reply::pending(async move {
+            let answers = client.read(packed, Lane::Quick).await?;
+            let found = reading::record(&layout, &key, &answers)?;
+            client.counters.read(found.is_some());
+            Ok(found)
+        })
+    }
+
+    fn read_many(&self, keys: &[&[u8]], part: Part) -> Reply<Vec<Option<Record>>> {
+        let checked = keys.iter().try_for_each(|key| self.layout.check_key(key));
+        if let Err(error) = self.refuse_closed().and(checked) {
+            return Reply::Ready(Err(error));
+        }
+        let (client, layout) = self.shared();
+        let full: Vec<Vec<u8>> = keys.iter().map(|key| layout.full(key)).collect();
+        Reply::pending(async move {
+            let found = reading::records(&client, &layout, &full, part, client.deadline()).await?;
+            for record in &found {
+                client.counters.read(record.is_some());
+            }
+            Ok(found)
+        })
+    }
+
     /// A read of integers, of which the answer is the sum.
     fn sum(&self, requests: Vec<Packed>) -> Reply<u64> {
         if let Err(error) = self.refuse_closed() {
@@ -106,30 +137,39 @@ impl RedisStore {
 
 /// Sends a put and reads its answer.
 async fn put(client: &Arc<Client>, command: Command, durability: Durability) -> Result<Outcome> {
-    let length = command.packed.bytes().len();
+    let length = command.packed.length();
     if length > LEAST_LIMIT {
         client.lease(client.deadline()).await?;
         layout::check("value", length, client.most_bytes.load(Ordering::Relaxed))?;
     }
-    let how = Write { durability, has_written: command.has_written };
-    let outcome = match command.otherwise {
-        None => command.meaning.outcome(&client.write(command.packed, how).await?)?,
-        Some(otherwise) => {
-            let mut packed = command.packed;
-            let answer = client.write_kept(&mut packed, how).await?;
-            if (command.has_written)(&answer) {
-                command.meaning.outcome(&answer)?
-            } else {
-                let script = otherwise.command(&packed);
-                let how = Write { durability, has_written: script.has_written };
-                script.meaning.outcome(&client.write(script.packed, how).await?)?
-            }
-        }
-    };
+    let outcome = write(client, command, durability).await?;
     if let Outcome::Done { .. } = outcome {
         client.counters.wrote(1);
     }
     Ok(outcome)
+}
+
+/// Sends a command that writes, once more in another way where that is needed, and reads what it came to.
+async fn write(client: &Arc<Client>, mut command: Command, durability: Durability) -> Result<Outcome> {
+    if let Some(compares) = command.compares.take() {
+        let answers = client.read(Packed::of(&[b"GET", &compares.full]), Lane::Quick).await?;
+        let Some(present) = answers.first().and_then(Value::as_bytes) else { return Ok(Outcome::NotFound) };
+        let revision = script::fingerprint(present);
+        if revision != compares.revision {
+            return Ok(Outcome::Conflict { revision });
+        }
+        command.packed.word(script::sha1(present).as_bytes());
+    }
+    let how = Write { durability, has_written: command.has_written };
+    let answer = client.write(command.packed, how).await?;
+    match command.otherwise {
+        Some(otherwise) if !(command.has_written)(&answer) => {
+            let script = otherwise.command();
+            let how = Write { durability, has_written: script.has_written };
+            script.meaning.outcome(&client.write(script.packed, how).await?)
+        }
+        _ => command.meaning.outcome(&answer),
+    }
 }
 
 /// The places of entries in groups that may be written in any order: of a key that stands twice, the second is in the
@@ -183,35 +223,19 @@ impl Store for RedisStore {
     }
 
     fn get(&self, key: &[u8]) -> Reply<Option<Record>> {
-        if let Err(error) = self.refuse_closed().and_then(|()| self.layout.check_key(key)) {
-            return Reply::Ready(Err(error));
-        }
-        let (client, layout) = self.shared();
-        let packed = reading::get(&layout, key);
-        let key = key.to_vec();
-        Reply::pending(async move {
-            let answers = client.read(packed, Lane::Quick).await?;
-            let found = reading::record(&layout, &key, &answers)?;
-            client.counters.read(found.is_some());
-            Ok(found)
-        })
+        self.read(key, Part::Whole)
     }
 
     fn get_many(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>> {
-        let checked = keys.iter().try_for_each(|key| self.layout.check_key(key));
-        if let Err(error) = self.refuse_closed().and(checked) {
-            return Reply::Ready(Err(error));
-        }
-        let (client, layout) = self.shared();
-        let full: Vec<Vec<u8>> = keys.iter().map(|key| layout.full(key)).collect();
-        Reply::pending(async move {
-            let deadline = client.deadline();
-            let found = reading::records(&client, &layout, &full, Projection::Records, deadline).await?;
-            for record in &found {
-                client.counters.read(record.is_some());
-            }
-            Ok(found)
-        })
+        self.read_many(keys, Part::Whole)
+    }
+
+    fn get_value(&self, key: &[u8]) -> Reply<Option<Record>> {
+        self.read(key, Part::Values)
+    }
+
+    fn get_values(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>> {
+        self.read_many(keys, Part::Values)
     }
 
     fn contains(&self, key: &[u8]) -> Reply<bool> {
@@ -274,10 +298,10 @@ impl Store for RedisStore {
             return Reply::Ready(Err(error));
         }
         let command = writing::remove(&self.layout, key, revision);
-        let how = Write { durability: self.durability(Durability::Default), has_written: command.has_written };
+        let durability = self.durability(Durability::Default);
         let client = Arc::clone(&self.client);
         Reply::pending(async move {
-            let outcome = command.meaning.outcome(&client.write(command.packed, how).await?)?;
+            let outcome = write(&client, command, durability).await?;
             if let Outcome::Done { .. } = outcome {
                 client.counters.removed(1);
             }

@@ -5,6 +5,7 @@ pub mod counters;
 pub mod drive;
 pub mod events;
 pub mod expiry;
+pub mod incoming;
 pub mod outgoing;
 pub mod silence;
 pub mod slots;

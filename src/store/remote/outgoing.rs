@@ -1,22 +1,36 @@
-//! The bytes that wait to be written to a connection, as one piece for all that was queued.
+//! The bytes that wait to be written to a connection, given to the socket in one call for all that was queued.
+//!
+//! Short pieces are copied one behind the other; a long value stays where it is, and is written from there.
 
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::{Buf, Bytes};
+use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
 
 /// How many bytes are gathered before they are written.
 const BATCH: usize = 256 << 10;
 /// How many bytes TLS keeps back at most until it is flushed.
 const KEPT_BACK: usize = 64 << 10;
+/// From so many bytes on a copy costs more than a piece of its own.
+const LONG: usize = 4 << 10;
+/// How many pieces are written at once.
+const PIECES: usize = 64;
 
 /// What waits to be written.
 #[derive(Default)]
 pub struct Outgoing {
+    /// What was copied.
     bytes: Vec<u8>,
     /// How many of them were written.
     written: usize,
+    /// The long values, each with the place in `bytes` before which it comes; what was written of them is not there any more.
+    long: VecDeque<(usize, Bytes)>,
+    /// How many bytes of long values wait.
+    long_waiting: usize,
     /// Bytes were given to the stream that it may still keep.
     is_unflushed: bool,
 }
@@ -27,15 +41,28 @@ impl Outgoing {
         &mut self.bytes
     }
 
+    /// Adds bytes at the end; without a copy where they are many.
+    pub fn push(&mut self, bytes: &Bytes) {
+        if bytes.len() < LONG {
+            return self.bytes.extend_from_slice(bytes);
+        }
+        self.long_waiting += bytes.len();
+        self.long.push_back((self.bytes.len(), bytes.clone()));
+    }
+
     /// Whether more should be gathered before it is written.
     pub fn has_room(&self) -> bool {
-        self.bytes.len() - self.written < BATCH
+        self.unwritten() < BATCH
     }
 
     /// How many bytes the socket was not given yet, at most.
     pub fn waiting(&self) -> usize {
         let kept_back = if self.is_unflushed { KEPT_BACK } else { 0 };
-        self.bytes.len() - self.written + kept_back
+        self.unwritten() + kept_back
+    }
+
+    fn unwritten(&self) -> usize {
+        self.bytes.len() - self.written + self.long_waiting
     }
 
     /// Writes what the stream takes; the task is woken when it takes more.
@@ -44,15 +71,20 @@ impl Outgoing {
     ///
     /// What the stream says.
     pub fn write(&mut self, stream: &mut (impl AsyncWrite + Unpin), context: &mut Context<'_>) -> io::Result<()> {
-        while self.written < self.bytes.len() {
-            match Pin::new(&mut *stream).poll_write(context, &self.bytes[self.written..])? {
+        while self.unwritten() > 0 {
+            let stream = Pin::new(&mut *stream);
+            let polled = match self.long.is_empty() {
+                true => stream.poll_write(context, &self.bytes[self.written..]),
+                false => stream.poll_write_vectored(context, &self.pieces()),
+            };
+            match polled? {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(0) => {
                     return Err(io::Error::new(io::ErrorKind::WriteZero, "the server takes no more bytes"));
                 }
                 Poll::Ready(count) => {
-                    self.written += count;
                     self.is_unflushed = true;
+                    self.advance(count);
                     self.drop_written();
                 }
             }
@@ -63,13 +95,54 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Does not keep what was written while the rest has to wait, nor a large value's room.
+    /// What comes next, in its order.
+    fn pieces(&self) -> SmallVec<[IoSlice<'_>; PIECES]> {
+        let mut pieces = SmallVec::new();
+        let mut from = self.written;
+        for (place, value) in self.long.iter().take(PIECES / 2) {
+            if *place > from {
+                pieces.push(IoSlice::new(&self.bytes[from..*place]));
+                from = *place;
+            }
+            pieces.push(IoSlice::new(value));
+        }
+        if self.long.len() < PIECES / 2 && from < self.bytes.len() {
+            pieces.push(IoSlice::new(&self.bytes[from..]));
+        }
+        pieces
+    }
+
+    /// Notes that so many bytes were written.
+    fn advance(&mut self, mut count: usize) {
+        while let Some((place, value)) = self.long.front_mut() {
+            let before = count.min(*place - self.written);
+            self.written += before;
+            count -= before;
+            let of_value = count.min(value.len());
+            if self.written < *place || of_value == 0 {
+                return;
+            }
+            value.advance(of_value);
+            count -= of_value;
+            self.long_waiting -= of_value;
+            if !value.is_empty() {
+                return;
+            }
+            self.long.pop_front();
+        }
+        self.written += count;
+    }
+
+    /// Does not keep what was written while the rest has to wait, nor much room.
     fn drop_written(&mut self) {
-        if self.written == self.bytes.len() {
+        if self.written == self.bytes.len() && self.long.is_empty() {
             self.bytes.clear();
             self.bytes.shrink_to(2 * BATCH);
         } else if self.written >= BATCH {
             self.bytes.drain(..self.written);
+            for (place, _) in &mut self.long {
+                *place -= self.written;
+            }
         } else {
             return;
         }
@@ -98,6 +171,17 @@ mod tests {
             let count = bytes.len().min(self.width);
             self.taken.extend_from_slice(&bytes[..count]);
             Poll::Ready(Ok(count))
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            pieces: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            assert!(pieces.len() <= PIECES && pieces.iter().all(|piece| !piece.is_empty()));
+            let width = self.width;
+            let first: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).take(width).collect();
+            self.as_mut().poll_write(context, &first)
         }
 
         fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -129,6 +213,44 @@ mod tests {
         stream.times = 1;
         write(&mut outgoing, &mut stream);
         assert_eq!(outgoing.waiting(), 0);
+    }
+
+    #[test]
+    fn long_values_are_written_in_their_places_however_little_is_taken() {
+        fastrand::seed(7);
+        for width in [100, 1000, 5000, 100_000, usize::MAX] {
+            let (mut outgoing, mut expected) = (Outgoing::default(), Vec::new());
+            let mut stream = Narrow { taken: Vec::new(), width, times: 0 };
+            for number in 0..60_u8 {
+                let length = *fastrand::choice(&[0, 1, 100, LONG - 1, LONG, 3 * LONG]).expect("not empty");
+                let value = vec![number; length];
+                outgoing.push(&Bytes::from(value.clone()));
+                expected.extend(value);
+                if fastrand::bool() {
+                    outgoing.bytes().extend_from_slice(b"between");
+                    expected.extend(b"between");
+                }
+                assert_eq!(outgoing.waiting() - if outgoing.is_unflushed { KEPT_BACK } else { 0 }, {
+                    expected.len() - stream.taken.len()
+                });
+                stream.times = fastrand::usize(..3);
+                write(&mut outgoing, &mut stream);
+            }
+            stream.times = usize::MAX;
+            write(&mut outgoing, &mut stream);
+            assert!(stream.taken == expected, "{width} at a time");
+            assert_eq!(outgoing.waiting(), 0);
+            assert!(outgoing.long.is_empty() && outgoing.bytes.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_long_value_is_not_copied() {
+        let mut outgoing = Outgoing::default();
+        let value = Bytes::from(vec![7; LONG]);
+        outgoing.push(&value);
+        assert_eq!(outgoing.pieces()[0].as_ptr(), value.as_ptr());
+        assert!(outgoing.bytes.is_empty());
     }
 
     #[test]

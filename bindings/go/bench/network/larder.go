@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"sync"
 
 	larder "github.com/larder-cache/larder/bindings/go"
 )
@@ -13,6 +14,7 @@ type larderClient struct {
 	label  string
 	opened *larder.Larder
 	store  *larder.Store
+	values *sync.Pool
 }
 
 // newLarder opens a store of the given settings with some of its own.
@@ -28,7 +30,8 @@ func newLarder(label string, settings, own map[string]any) (*larderClient, error
 		return nil, err
 	}
 	store, err := opened.Store(larder.DefaultStore, nil)
-	return &larderClient{label, opened, store}, err
+	values := &sync.Pool{New: func() any { return new(larder.Values) }}
+	return &larderClient{label: label, opened: opened, store: store, values: values}, err
 }
 
 func (c *larderClient) name() string { return c.label }
@@ -49,10 +52,13 @@ func (c *larderClient) getMany(ctx context.Context, keys []string) (int, error) 
 	for index, key := range keys {
 		wanted[index] = []byte(key)
 	}
-	found, err := c.store.GetMany(ctx, wanted)
+	// Values and no more, as the peers give them.
+	values := c.values.Get().(*larder.Values)
+	defer c.values.Put(values)
+	err := c.store.GetManyInto(ctx, wanted, values)
 	count := 0
-	for _, record := range found {
-		if record != nil {
+	for index := range values.Len() {
+		if _, found := values.At(index); found {
 			count++
 		}
 	}

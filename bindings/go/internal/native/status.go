@@ -52,6 +52,8 @@ const (
 	WatchNext  = C.LARDER_OPERATION_WATCH_NEXT
 	Statistics = C.LARDER_OPERATION_STATISTICS
 	Ping       = C.LARDER_OPERATION_PING
+	GetValue   = C.LARDER_OPERATION_GET_VALUE
+	GetValues  = C.LARDER_OPERATION_GET_VALUES
 )
 
 // The conditions of a write.

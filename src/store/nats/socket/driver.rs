@@ -117,6 +117,7 @@ impl Exchange for Driver {
     }
 
     fn note_silence(&mut self) -> Result<(), Reason> {
+        self.parser.rest();
         // A kernel that does not say leaves the question's answer as the only sign of life.
         let sent = Sent::of(self.stream.socket()).unwrap_or_default();
         match self.silence.tick(sent, self.outgoing.waiting()) {
@@ -138,13 +139,15 @@ impl Driver {
                 // Its caller may have gone.
                 let Some(Request { subject, headers, payload }) = slots.send(token) else { return };
                 let reply = [inbox, token::write(token, &mut digits)];
-                command::publish(out, subject.as_bytes(), &reply, headers.as_ref(), payload);
+                command::publish(out, subject.as_bytes(), &reply, headers.as_ref(), payload.len());
+                self.outgoing.push(payload);
+                self.outgoing.bytes().extend_from_slice(command::END);
             }
-            Command::Publish { subject, token: Some(token) } => {
-                let reply = [inbox, token::write(token, &mut digits)];
-                command::publish(out, subject.as_bytes(), &reply, None, b"");
+            Command::Publish { subject, token } => {
+                let reply = token.map(|token| [inbox, token::write(token, &mut digits)]);
+                command::publish(out, subject.as_bytes(), reply.as_ref().map_or(&[], |reply| reply), None, 0);
+                out.extend_from_slice(command::END);
             }
-            Command::Publish { subject, token: None } => command::publish(out, subject.as_bytes(), &[], None, b""),
             Command::Subscribe { number, subject, messages } => {
                 self.subscriptions.insert(number, messages);
                 command::subscribe(out, &subject, number);

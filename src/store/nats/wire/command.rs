@@ -26,11 +26,14 @@ pub fn unsubscribe(out: &mut Vec<u8>, number: u64) {
     append(out, &[b"\r\n"]);
 }
 
-/// Appends a message. `reply` is written in pieces; without any, no answer is expected.
-pub fn publish(out: &mut Vec<u8>, subject: &[u8], reply: &[&[u8]], headers: Option<&Headers>, payload: &[u8]) {
+/// What ends a message, behind its payload.
+pub const END: &[u8] = b"\r\n";
+
+/// Appends a message up to its payload, which has to follow, and [`END`]. `reply` is written in pieces; without any, no
+/// answer is expected.
+pub fn publish(out: &mut Vec<u8>, subject: &[u8], reply: &[&[u8]], headers: Option<&Headers>, payload_length: usize) {
     let replies: usize = reply.iter().map(|piece| piece.len()).sum();
     let headers_length = headers.map_or(0, Headers::length);
-    out.reserve(subject.len() + replies + headers_length + payload.len() + 64);
     append(out, &[if headers.is_some() { b"HPUB " } else { b"PUB " }, subject, b" "]);
     append(out, reply);
     if replies > 0 {
@@ -39,14 +42,13 @@ pub fn publish(out: &mut Vec<u8>, subject: &[u8], reply: &[&[u8]], headers: Opti
     if let Some(headers) = headers {
         push_number(out, headers_length as u64);
         out.push(b' ');
-        push_number(out, (headers_length + payload.len()) as u64);
+        push_number(out, (headers_length + payload_length) as u64);
         append(out, &[b"\r\n"]);
         headers.write(out);
     } else {
-        push_number(out, payload.len() as u64);
+        push_number(out, payload_length as u64);
         append(out, &[b"\r\n"]);
     }
-    append(out, &[payload, b"\r\n"]);
 }
 
 fn append(out: &mut Vec<u8>, pieces: &[&[u8]]) {
@@ -76,6 +78,10 @@ mod tests {
 
     #[test]
     fn commands_are_written_as_the_protocol_has_them() {
+        fn publish(out: &mut Vec<u8>, subject: &[u8], reply: &[&[u8]], headers: Option<&Headers>, payload: &[u8]) {
+            super::publish(out, subject, reply, headers, payload.len());
+            append(out, &[payload, END]);
+        }
         let mut out = Vec::new();
         connect(&mut out, "{}");
         subscribe(&mut out, "_INBOX.x.*", 1);

@@ -10,17 +10,12 @@ use bytes::{Bytes, BytesMut};
 
 use super::headers::Block;
 use super::message::{Message, Subject};
+use crate::store::remote::incoming::Incoming;
 
 /// The longest line, in bytes. The longest that comes is a server's description in a large cluster.
 const MAX_LINE: usize = 1 << 18;
 /// The largest message, in bytes: a server's largest is 64 MiB, and a leader's answer has it in base64.
 const MAX_MESSAGE: usize = 1 << 27;
-/// How many bytes a read has room for at least.
-const ROOM: usize = 8 << 10;
-/// How many bytes a new buffer has room for.
-const BUFFER: usize = 64 << 10;
-/// How much more room than a message needs is made at once, as far as it is not there.
-const MOST_AHEAD: usize = 1 << 20;
 
 /// Why bytes are no frames of a NATS server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +43,7 @@ pub enum Frame {
 /// Takes frames out of what was read.
 #[derive(Debug, Default)]
 pub struct Parser {
-    buffer: BytesMut,
+    buffer: Incoming,
     /// Fewer bytes than this hold no whole frame.
     needed: usize,
     /// So many bytes hold no line's end.
@@ -67,12 +62,12 @@ struct Head {
 impl Parser {
     /// Where what is read goes, at its end; with room for it.
     pub fn buffer(&mut self) -> &mut BytesMut {
-        let missing = self.needed.saturating_sub(self.buffer.len());
-        let room = missing.clamp(ROOM, MOST_AHEAD);
-        if self.buffer.capacity() - self.buffer.len() < room {
-            self.buffer.reserve(room.max(BUFFER));
-        }
-        &mut self.buffer
+        self.buffer.room(self.needed)
+    }
+
+    /// Keeps no memory for what will be read.
+    pub fn rest(&mut self) {
+        self.buffer.rest();
     }
 
     /// Whether there is nothing that was read and not taken.
@@ -159,7 +154,7 @@ impl Parser {
 
     fn take(&mut self, length: usize) -> Bytes {
         (self.needed, self.scanned) = (0, 0);
-        self.buffer.split_to(length).freeze()
+        self.buffer.take(length)
     }
 }
 
@@ -205,6 +200,7 @@ fn number(digits: &[u8]) -> Result<u64, Malformed> {
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
     use super::*;
+    use crate::store::remote::incoming::MOST_AHEAD;
 
     fn parse(pieces: &[&[u8]]) -> Result<Vec<Frame>, Malformed> {
         let mut parser = Parser::default();

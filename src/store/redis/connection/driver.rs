@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::stream::Stream;
 use super::{Answers, Command, Reason, Shared, pushes};
-use crate::store::redis::wire::{Packed, Parser, Value};
+use crate::store::redis::wire::{Packed, Parser, Piece, Value};
 use crate::store::remote::drive::{self, Exchange, Next, TURN};
 use crate::store::remote::expiry::Expiry;
 use crate::store::remote::outgoing::Outgoing;
@@ -88,7 +88,7 @@ impl Exchange for Driver {
                     None => continue,
                 },
             };
-            self.outgoing.bytes().extend_from_slice(packed.bytes());
+            gather(&mut self.outgoing, packed);
             let left = packed.answers();
             if left > 0 {
                 self.in_flight.push_back(InFlight { left, answers: Answers::new(), token });
@@ -116,13 +116,14 @@ impl Exchange for Driver {
     }
 
     fn note_silence(&mut self) -> Result<(), Reason> {
+        self.parser.rest();
         // A kernel that does not say leaves the question's answer as the only sign of life.
         let sent = Sent::of(self.stream.socket()).unwrap_or_default();
         match self.silence.tick(sent, self.outgoing.waiting()) {
             Verdict::Wait => {}
             Verdict::Ask => {
                 let ping = Packed::of(&[b"PING"]);
-                self.outgoing.bytes().extend_from_slice(ping.bytes());
+                gather(&mut self.outgoing, &ping);
                 self.in_flight.push_back(InFlight { left: 1, answers: Answers::new(), token: None });
             }
             Verdict::Gone => return Err("the server has not said a byte for 2.4 s".into()),
@@ -206,6 +207,15 @@ impl Driver {
 fn is_message(values: &[Value]) -> bool {
     const KINDS: [&[u8]; 3] = [b"message", b"subscribe", b"unsubscribe"];
     values.len() == 3 && values[0].as_bytes().is_some_and(|kind| KINDS.contains(&kind))
+}
+
+fn gather(outgoing: &mut Outgoing, packed: &Packed) {
+    for piece in packed.pieces() {
+        match piece {
+            Piece::Short(bytes) => outgoing.bytes().extend_from_slice(bytes),
+            Piece::Long(word) => outgoing.push(word),
+        }
+    }
 }
 
 fn failed(error: &io::Error) -> Reason {

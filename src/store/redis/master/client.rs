@@ -182,22 +182,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`Client::write_kept`].
-    pub async fn write(self: &Arc<Self>, mut packed: Packed, how: Write) -> Result<Value> {
-        self.write_kept(&mut packed, how).await
-    }
-
-    /// As [`Client::write`]; the commands are there again after an answer by which nothing was written.
-    ///
-    /// # Errors
-    ///
     /// As [`Client::lease`]; `AMBIGUOUS` when it cannot be known whether it was executed, or whether as many replicas
     /// have it as it wants; what a refusal means.
-    pub async fn write_kept(self: &Arc<Self>, packed: &mut Packed, how: Write) -> Result<Value> {
+    pub async fn write(self: &Arc<Self>, mut packed: Packed, how: Write) -> Result<Value> {
         let deadline = self.deadline();
         loop {
             let lease = self.lease(deadline).await?;
-            let Some(outcome) = self.submit(&lease, packed, how, deadline).await? else { continue };
+            let Some(outcome) = self.submit(&lease, &mut packed, how, deadline).await? else { continue };
             match outcome {
                 Ok(mut answers) => match refusal::find(&answers) {
                     None => return Ok(answers.pop().unwrap_or(Value::Nil)),
@@ -227,7 +218,7 @@ impl Client {
         deadline: Instant,
     ) -> Result<Option<std::result::Result<Answers, Unanswered>>> {
         if how.durability == Durability::None {
-            let lane = if packed.bytes().len() > LONG { Lane::Long } else { Lane::Quick };
+            let lane = if packed.length() > LONG { Lane::Long } else { Lane::Quick };
             return Ok(Some(lease.connection(lane).ask(packed, deadline).await));
         }
         let made = lease.committer(&self.config.server, self.monitor.as_ref());

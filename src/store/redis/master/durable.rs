@@ -60,7 +60,7 @@ use crate::store::redis::master::replicas::Replicas;
 use crate::store::redis::master::request::{Request, Ticket};
 use crate::store::redis::master::role::{Attached, Role};
 use crate::store::redis::sentinel::{Candidates, Monitor};
-use crate::store::redis::wire::{Packed, Value};
+use crate::store::redis::wire::{Packed, Place, Value};
 
 /// How long one `WAIT` holds the connection: so late at most is it noticed that less is needed than was waited for.
 const SLICE: Duration = Duration::from_millis(100);
@@ -205,12 +205,12 @@ impl Task {
         } else if rests && let Ok(job) = tokio::time::timeout(REST, self.jobs.recv()).await {
             fresh.extend(job);
         }
-        let mut bytes: usize = fresh.iter().map(|job| job.request.packed.bytes().len()).sum();
+        let mut bytes: usize = fresh.iter().map(|job| job.request.packed.length()).sum();
         while fresh.len() < BATCH
             && bytes < BATCH_BYTES
             && let Ok(job) = self.jobs.try_recv()
         {
-            bytes += job.request.packed.bytes().len();
+            bytes += job.request.packed.length();
             fresh.push(job);
         }
         fresh.retain(|job| job.request.phase.send());
@@ -227,7 +227,7 @@ impl Task {
             self.question(&mut self.open.iter().map(|open| (open.needed, open.request.deadline)), SHORT_SLICE)
         };
         let (mut packed, parts) = pipeline(&mut fresh, count, slice);
-        let deadline = Instant::now() + patience(packed.bytes().len());
+        let deadline = Instant::now() + patience(packed.length());
         let answered = self.connection.ask(&mut packed, deadline).await;
         let mut answers = match answered {
             Ok(answers) => answers,
@@ -336,19 +336,19 @@ fn patience(bytes: usize) -> Duration {
 }
 
 /// The pipeline of these writes, which takes their commands, and where in it each of them is. The first one's bytes are not
-/// copied: one that is long is alone, or nearly so.
-fn pipeline(fresh: &mut [Job], count: usize, slice: Duration) -> (Packed, Vec<Range<usize>>) {
+/// copied, nor any long value's.
+fn pipeline(fresh: &mut [Job], count: usize, slice: Duration) -> (Packed, Vec<Range<Place>>) {
     let mut packed = Packed::default();
     let mut parts = Vec::with_capacity(fresh.len());
     for job in fresh {
-        let start = packed.bytes().len();
+        let start = packed.end();
         let commands = std::mem::take(&mut job.request.packed);
-        if start == 0 {
+        if start == Place::default() {
             packed = commands;
         } else {
             packed.append(&commands);
         }
-        parts.push(start..packed.bytes().len());
+        parts.push(start..packed.end());
     }
     packed.push(&[b"ROLE"]);
     packed.push(&[b"WAIT", count.to_string().as_bytes(), slice.as_millis().to_string().as_bytes()]);

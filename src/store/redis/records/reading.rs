@@ -20,13 +20,47 @@ pub const CHUNK: usize = 500;
 /// How many keys the server looks at for one page of a scan.
 const SCAN_COUNT: &[u8] = b"1000";
 
+/// What of records is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All.
+    Whole,
+    /// All but what takes a command of its own: of bare values their lifespans, as if they had none.
+    Values,
+    /// Keys, revisions and lifespans.
+    Keys,
+}
+
+impl Part {
+    /// Whether a bare value's lifespan is asked for.
+    fn has_lifespans(self, layout: &Layout) -> bool {
+        self != Part::Values && !layout.has_envelopes()
+    }
+
+    fn projection(self) -> Projection {
+        match self {
+            Part::Whole | Part::Values => Projection::Records,
+            Part::Keys => Projection::Keys,
+        }
+    }
+}
+
+impl From<Projection> for Part {
+    fn from(projection: Projection) -> Part {
+        match projection {
+            Projection::Records => Part::Whole,
+            Projection::Keys => Part::Keys,
+        }
+    }
+}
+
 /// The commands that read one record.
-pub fn get(layout: &Layout, key: &[u8]) -> Packed {
-    let mut packed = Packed::with_room(2 * (key.len() + layout.prefix.len()));
+pub fn get(layout: &Layout, key: &[u8], part: Part) -> Packed {
+    let mut packed = Packed::with_room(&[2 * (key.len() + layout.prefix.len())]);
     packed.begin(2);
     packed.word(b"GET");
     packed.word_of(&[&layout.prefix, key]);
-    if !layout.has_envelopes() {
+    if part.has_lifespans(layout) {
         packed.begin(2);
         packed.word(b"PTTL");
         packed.word_of(&[&layout.prefix, key]);
@@ -40,7 +74,7 @@ pub fn get(layout: &Layout, key: &[u8]) -> Packed {
 ///
 /// `CORRUPT`.
 pub fn record(layout: &Layout, key: &[u8], answers: &[Value]) -> Result<Option<Record>> {
-    let Some(stored) = answers.first().and_then(Value::as_bytes) else { return Ok(None) };
+    let Some(stored) = answers.first().and_then(Value::as_bulk) else { return Ok(None) };
     let left_ms = answers.get(1).and_then(Value::as_integer).unwrap_or(-1);
     layout.record(key, stored, left_ms, Projection::Records)
 }
@@ -54,25 +88,25 @@ pub async fn records<K: AsRef<[u8]>>(
     client: &Arc<Client>,
     layout: &Layout,
     full: &[K],
-    projection: Projection,
+    part: Part,
     deadline: Instant,
 ) -> Result<Vec<Option<Record>>> {
     let mut found = Vec::with_capacity(full.len());
     for chunk in full.chunks(CHUNK) {
         let lane = if full.len() > 64 { Lane::Long } else { Lane::Quick };
-        let answers = client.read_until(ask(layout, chunk, projection), lane, deadline).await?;
+        let answers = client.read_until(ask(layout, chunk, part), lane, deadline).await?;
         for (place, key) in chunk.iter().enumerate() {
             let key = layout.key_of(key.as_ref()).unwrap_or_default();
-            found.push(answered(layout, key, &answers, place, projection)?);
+            found.push(answered(layout, key, &answers, place, part)?);
         }
     }
     Ok(found)
 }
 
 /// The commands that read records under full keys.
-pub fn ask<K: AsRef<[u8]>>(layout: &Layout, full: &[K], projection: Projection) -> Packed {
+pub fn ask<K: AsRef<[u8]>>(layout: &Layout, full: &[K], part: Part) -> Packed {
     let mut packed = Packed::default();
-    if layout.has_envelopes() && projection == Projection::Keys {
+    if layout.has_envelopes() && part == Part::Keys {
         let last = (HEADER - 1).to_string();
         for key in full {
             packed.push(&[b"GETRANGE", key.as_ref(), b"0", last.as_bytes()]);
@@ -84,7 +118,7 @@ pub fn ask<K: AsRef<[u8]>>(layout: &Layout, full: &[K], projection: Projection) 
     for key in full {
         packed.word(key.as_ref());
     }
-    if !layout.has_envelopes() {
+    if part.has_lifespans(layout) {
         for key in full {
             packed.push(&[b"PTTL", key.as_ref()]);
         }
@@ -97,24 +131,20 @@ pub fn ask<K: AsRef<[u8]>>(layout: &Layout, full: &[K], projection: Projection) 
 /// # Errors
 ///
 /// `CORRUPT`.
-pub fn answered(
-    layout: &Layout,
-    key: &[u8],
-    answers: &[Value],
-    place: usize,
-    projection: Projection,
-) -> Result<Option<Record>> {
-    if layout.has_envelopes() && projection == Projection::Keys {
+pub fn answered(layout: &Layout, key: &[u8], answers: &[Value], place: usize, part: Part) -> Result<Option<Record>> {
+    if layout.has_envelopes() && part == Part::Keys {
         return match answers.get(place).and_then(Value::as_bytes) {
             None | Some([]) => Ok(None),
             Some(header) => layout.record_of_header(key, header),
         };
     }
     let values = answers.first().and_then(Value::as_array).unwrap_or_default();
-    let Some(stored) = values.get(place).and_then(Value::as_bytes) else { return Ok(None) };
-    let left_ms =
-        if layout.has_envelopes() { -1 } else { answers.get(1 + place).and_then(Value::as_integer).unwrap_or(-2) };
-    layout.record(key, stored, left_ms, projection)
+    let Some(stored) = values.get(place).and_then(Value::as_bulk) else { return Ok(None) };
+    let left_ms = match part.has_lifespans(layout) {
+        true => answers.get(1 + place).and_then(Value::as_integer).unwrap_or(-2),
+        false => -1,
+    };
+    layout.record(key, stored, left_ms, part.projection())
 }
 
 /// The full keys of a layout that pass prefix and suffix, sorted, each once.
@@ -233,7 +263,7 @@ impl Pages {
         let mut next = self.next;
         while page.len() < most && next < self.keys.len() {
             let end = self.keys.len().min(next + (most - page.len()).min(CHUNK));
-            let found = records(client, layout, &self.keys[next..end], self.projection, deadline).await?;
+            let found = records(client, layout, &self.keys[next..end], self.projection.into(), deadline).await?;
             page.extend(found.into_iter().flatten());
             next = end;
         }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use crate::error::{Error, Result, Status};
 use crate::store::format::{Contents, envelope};
 use crate::store::options::{Condition, Lifetime, Outcome, PutOptions, Term};
@@ -31,27 +33,36 @@ pub struct Command {
     pub meaning: Meaning,
     /// How to ask again when the transaction wrote nothing, for a write that is one.
     pub otherwise: Option<Otherwise>,
+    /// What has to be there, for a write that depends on a bare value. Its SHA-1 is the last word, which is still to come.
+    pub compares: Option<Compares>,
+}
+
+/// A bare value that has to be there.
+pub struct Compares {
+    /// The key, as the server has it.
+    pub full: Vec<u8>,
+    /// The revision that stands for the value.
+    pub revision: u64,
 }
 
 impl Command {
     fn plain(packed: Packed, has_written: fn(&Value) -> bool, meaning: Meaning) -> Command {
-        Command { packed, has_written, meaning, otherwise: None }
+        Command { packed, has_written, meaning, otherwise: None, compares: None }
     }
 }
 
 /// A put of a long envelope, by the script that finds a revision for it.
 pub struct Otherwise {
     full: Vec<u8>,
-    envelope: Range<usize>,
+    envelope: Bytes,
     revision: u64,
     life_ms: u64,
 }
 
 impl Otherwise {
-    /// The command; `sent` is what the transaction was.
-    pub fn command(&self, sent: &Packed) -> Command {
-        let envelope = sent.bytes().get(self.envelope.clone()).unwrap_or_default();
-        put_by_script(b"", &self.full, envelope, self.revision, self.life_ms)
+    /// The command.
+    pub fn command(&self) -> Command {
+        put_by_script(b"", &self.full, &self.envelope, self.revision, self.life_ms)
     }
 }
 
@@ -75,9 +86,9 @@ pub enum Meaning {
     Revision,
     /// Whatever it is, it is done, and this is the revision.
     Done(u64),
-    /// `done` with this revision, `none`, or the fingerprint that stood in the way.
+    /// 1 for done with this revision, 0 for none, or the value that stood in the way.
     Bare(u64),
-    /// The fingerprint that was removed; behind a `!` the one that stood in the way; `none`.
+    /// The value that was removed, or nothing.
     BareRemoved,
 }
 
@@ -96,16 +107,17 @@ impl Meaning {
                 done if done > 0 => Outcome::Done { revision: done.unsigned_abs() },
                 other => Outcome::Conflict { revision: other.unsigned_abs() },
             }),
-            Meaning::Bare(revision) => answer.as_text().and_then(|text| match text {
-                "done" => Some(Outcome::Done { revision }),
-                "none" => Some(Outcome::NotFound),
-                other => script::parse_fingerprint(other).map(|revision| Outcome::Conflict { revision }),
-            }),
-            Meaning::BareRemoved => answer.as_text().and_then(|text| match text.strip_prefix('!') {
-                _ if text == "none" => Some(Outcome::NotFound),
-                Some(other) => script::parse_fingerprint(other).map(|revision| Outcome::Conflict { revision }),
-                None => script::parse_fingerprint(text).map(|revision| Outcome::Done { revision }),
-            }),
+            Meaning::Bare(revision) => match answer {
+                Value::Integer(1) => Some(Outcome::Done { revision }),
+                Value::Integer(0) => Some(Outcome::NotFound),
+                Value::Bulk(present) => Some(Outcome::Conflict { revision: script::fingerprint(present) }),
+                _ => None,
+            },
+            Meaning::BareRemoved => match answer {
+                Value::Nil => Some(Outcome::NotFound),
+                Value::Bulk(removed) => Some(Outcome::Done { revision: script::fingerprint(removed) }),
+                _ => None,
+            },
         };
         read.ok_or_else(|| Error::new(Status::INTERNAL, "redis", "a script answered what it does not have"))
     }
@@ -145,35 +157,35 @@ pub fn put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, term
 fn put_envelope(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, terms: Terms) -> Command {
     let life_ms = terms.lifespan_ms;
     let now = layout.clock.unix_ms();
-    let stored = envelope::encode(&Contents {
+    let stored = Bytes::from(envelope::encode(&Contents {
         key: None,
         value: Cow::Borrowed(value),
         metadata: options.metadata.clone(),
         created_unix_ms: now,
         expires_unix_ms: if life_ms == 0 { 0 } else { now.saturating_add(life_ms) },
         revision: terms.revision,
-    });
+    }));
     let expected = match options.condition {
         Condition::Always if terms.may_transact && stored.len() >= LONG_ENVELOPE => {
-            return put_by_transaction(layout.full(key), &stored, terms);
+            return put_by_transaction(layout.full(key), stored, terms);
         }
         Condition::Always => return put_by_script(&layout.prefix, key, &stored, terms.revision, life_ms),
         Condition::IfAbsent => "0".to_owned(),
         Condition::IfRevision(revision) => comparable(revision),
     };
-    let mut packed = Packed::with_room(stored.len() + key.len() + layout.prefix.len());
+    let mut packed = Packed::with_room(&[stored.len(), key.len() + layout.prefix.len()]);
     SCRIPTS.put_if.begin(&mut packed, &layout.prefix, key, 4);
     packed.word(&stored[..REVISION.start]);
-    packed.word(&stored[REVISION.end..]);
+    packed.share(&stored.slice(REVISION.end..));
     packed.word(life_ms.to_string().as_bytes());
     packed.word(expected.as_bytes());
     Command::plain(packed, is_positive, Meaning::Revision)
 }
 
-fn put_by_script(prefix: &[u8], key: &[u8], envelope: &[u8], revision: u64, life_ms: u64) -> Command {
-    let mut packed = Packed::with_room(envelope.len() + key.len() + prefix.len());
+fn put_by_script(prefix: &[u8], key: &[u8], envelope: &Bytes, revision: u64, life_ms: u64) -> Command {
+    let mut packed = Packed::with_room(&[envelope.len(), key.len() + prefix.len()]);
     SCRIPTS.put.begin(&mut packed, prefix, key, if life_ms == 0 { 2 } else { 3 });
-    packed.word(envelope);
+    packed.share(envelope);
     packed.number(revision);
     if life_ms != 0 {
         packed.number(life_ms);
@@ -182,26 +194,24 @@ fn put_by_script(prefix: &[u8], key: &[u8], envelope: &[u8], revision: u64, life
 }
 
 /// Clears the way for the new record and writes it, at once; nothing when the revision is not above that of the old.
-fn put_by_transaction(full: Vec<u8>, envelope: &[u8], terms: Terms) -> Command {
+fn put_by_transaction(full: Vec<u8>, envelope: Bytes, terms: Terms) -> Command {
     let Terms { lifespan_ms: life_ms, revision, .. } = terms;
-    let mut packed = Packed::with_room(envelope.len() + 2 * full.len() + 160);
+    let mut packed = Packed::with_room(&[envelope.len(), 2 * full.len(), 160]);
     packed.push(&[b"MULTI"]);
     SCRIPTS.clear.begin(&mut packed, b"", &full, 1);
     packed.number(revision);
     packed.begin(if life_ms == 0 { 4 } else { 6 });
     packed.word(b"SET");
     packed.word(&full);
-    packed.word(envelope);
-    let end = packed.bytes().len() - b"\r\n".len();
+    packed.share(&envelope);
     packed.word(b"NX");
     if life_ms != 0 {
         packed.word(b"PX");
         packed.number(life_ms);
     }
     packed.push(&[b"EXEC"]);
-    let otherwise = Otherwise { full, envelope: end - envelope.len()..end, revision, life_ms };
-    let meaning = Meaning::Transaction(revision);
-    Command { packed, has_written: has_transacted, meaning, otherwise: Some(otherwise) }
+    let otherwise = Some(Otherwise { full, envelope, revision, life_ms });
+    Command { otherwise, ..Command::plain(packed, has_transacted, Meaning::Transaction(revision)) }
 }
 
 /// Whether the answer to a transaction says that it wrote.
@@ -210,44 +220,49 @@ pub fn has_transacted(answer: &Value) -> bool {
 }
 
 fn put_bare(layout: &Layout, key: &[u8], value: &[u8], condition: Condition, life_ms: u64) -> Command {
-    let mut packed = Packed::with_room(value.len() + key.len() + layout.prefix.len());
+    let mut packed = Packed::with_room(&[value.len(), key.len() + layout.prefix.len()]);
     let revision = script::fingerprint(value);
-    let expected = match condition {
-        Condition::Always => {
-            packed.begin(if life_ms == 0 { 3 } else { 5 });
-            packed.word(b"SET");
-            packed.word_of(&[&layout.prefix, key]);
-            packed.word(value);
-            // As the plugin does: seconds where they are whole.
-            let (unit, number) = if life_ms.is_multiple_of(1000) { ("EX", life_ms / 1000) } else { ("PX", life_ms) };
-            if life_ms != 0 {
-                packed.word(unit.as_bytes());
-                packed.word(number.to_string().as_bytes());
-            }
-            return Command::plain(packed, |_| true, Meaning::Done(revision));
+    if condition == Condition::Always {
+        packed.begin(if life_ms == 0 { 3 } else { 5 });
+        packed.word(b"SET");
+        packed.word_of(&[&layout.prefix, key]);
+        packed.word(value);
+        // As the plugin does: seconds where they are whole.
+        let (unit, number) = if life_ms.is_multiple_of(1000) { ("EX", life_ms / 1000) } else { ("PX", life_ms) };
+        if life_ms != 0 {
+            packed.word(unit.as_bytes());
+            packed.number(number);
         }
-        Condition::IfAbsent => "-".to_owned(),
-        Condition::IfRevision(expected) => script::fingerprint_digits(expected),
-    };
+        return Command::plain(packed, |_| true, Meaning::Done(revision));
+    }
     SCRIPTS.put_bare_if.begin(&mut packed, &layout.prefix, key, 3);
     packed.word(value);
-    packed.word(life_ms.to_string().as_bytes());
-    packed.word(expected.as_bytes());
-    Command::plain(packed, |answer| answer.as_bytes() == Some(b"done"), Meaning::Bare(revision))
+    packed.number(life_ms);
+    let compares = match condition {
+        Condition::IfRevision(expected) => Some(Compares { full: layout.full(key), revision: expected }),
+        Condition::IfAbsent | Condition::Always => {
+            packed.word(b"-");
+            None
+        }
+    };
+    Command { compares, ..Command::plain(packed, is_one, Meaning::Bare(revision)) }
 }
 
 /// The command of a remove.
 pub fn remove(layout: &Layout, key: &[u8], revision: Option<u64>) -> Command {
-    let mut packed = Packed::with_room(key.len() + layout.prefix.len());
+    let mut packed = Packed::with_room(&[key.len() + layout.prefix.len()]);
     if layout.has_envelopes() {
         SCRIPTS.remove.begin(&mut packed, &layout.prefix, key, 1);
         packed.word(revision.map_or_else(|| "0".to_owned(), comparable).as_bytes());
         return Command::plain(packed, is_positive, Meaning::Revision);
     }
-    SCRIPTS.remove_bare.begin(&mut packed, &layout.prefix, key, 1);
-    packed.word(revision.map_or_else(String::new, script::fingerprint_digits).as_bytes());
-    let has_written = |answer: &Value| answer.as_text().is_some_and(|text| text != "none" && !text.starts_with('!'));
-    Command::plain(packed, has_written, Meaning::BareRemoved)
+    let Some(revision) = revision else {
+        SCRIPTS.remove_bare.begin(&mut packed, &layout.prefix, key, 0);
+        return Command::plain(packed, |answer| answer.as_bytes().is_some(), Meaning::BareRemoved);
+    };
+    SCRIPTS.remove_bare_if.begin(&mut packed, &layout.prefix, key, 1);
+    let compares = Some(Compares { full: layout.full(key), revision });
+    Command { compares, ..Command::plain(packed, is_one, Meaning::Bare(revision)) }
 }
 
 /// The command of a touch; `None` when it changes nothing, so that it is enough to look whether the record is there.
@@ -262,7 +277,7 @@ pub fn touch(layout: &Layout, key: &[u8], lifetime: Lifetime) -> Result<Option<P
         return Ok(None);
     }
     let life_ms = lifespan_ms(lifetime.lifespan, 0);
-    let mut packed = Packed::with_room(key.len() + layout.prefix.len());
+    let mut packed = Packed::with_room(&[key.len() + layout.prefix.len()]);
     if layout.has_envelopes() {
         let expires = if life_ms == 0 { 0 } else { layout.clock.unix_ms().saturating_add(life_ms) };
         SCRIPTS.touch.begin(&mut packed, &layout.prefix, key, 2);
@@ -278,6 +293,11 @@ pub fn touch(layout: &Layout, key: &[u8], lifetime: Lifetime) -> Result<Option<P
 /// Whether an answer is a number above 0.
 pub fn is_positive(answer: &Value) -> bool {
     answer.as_integer().is_some_and(|number| number > 0)
+}
+
+/// Whether an answer is the number 1: a text that reads so may be a value.
+fn is_one(answer: &Value) -> bool {
+    *answer == Value::Integer(1)
 }
 
 /// A revision as a script compares it: one that no record can have reads as -1.
@@ -323,7 +343,7 @@ mod tests {
         let layout = Layout::new(Format::GoMicro, "ignored", "tbl", Arc::default());
         let sent = |lifespan| {
             let command = put(&layout, b"k", b"v", &living(lifespan), TERMS).expect("valid");
-            String::from_utf8_lossy(command.packed.bytes()).replace("\r\n", " ")
+            String::from_utf8_lossy(&command.packed.to_vec()).replace("\r\n", " ")
         };
         assert_eq!(sent(Term::Default), "*3 $3 SET $4 tblk $1 v ");
         assert_eq!(sent(Term::For(Duration::from_secs(90))), "*5 $3 SET $4 tblk $1 v $2 EX $2 90 ");
@@ -353,13 +373,16 @@ mod tests {
         assert_eq!(of(Meaning::Revision, Value::Integer(-5)), Some(Outcome::Conflict { revision: 5 }));
         assert_eq!(of(Meaning::Revision, Value::Integer(0)), Some(Outcome::NotFound));
         assert_eq!(of(Meaning::Revision, Value::Nil), None);
-        assert_eq!(of(Meaning::Bare(9), text("done")), Some(Outcome::Done { revision: 9 }));
-        assert_eq!(of(Meaning::Bare(9), text("none")), Some(Outcome::NotFound));
-        assert_eq!(of(Meaning::Bare(9), text("00000000000000a")), Some(Outcome::Conflict { revision: 10 }));
-        assert_eq!(of(Meaning::BareRemoved, text("00000000000000a")), Some(Outcome::Done { revision: 10 }));
-        assert_eq!(of(Meaning::BareRemoved, text("!00000000000000a")), Some(Outcome::Conflict { revision: 10 }));
-        assert_eq!(of(Meaning::BareRemoved, text("none")), Some(Outcome::NotFound));
-        assert_eq!(of(Meaning::BareRemoved, text("what")), None);
+        let of_text = |words: &str| script::fingerprint(words.as_bytes());
+        assert_eq!(of(Meaning::Bare(9), Value::Integer(1)), Some(Outcome::Done { revision: 9 }));
+        assert_eq!(of(Meaning::Bare(9), Value::Integer(0)), Some(Outcome::NotFound));
+        // What reads as a number is a value all the same.
+        for words in ["1", "0", "done", ""] {
+            assert_eq!(of(Meaning::Bare(9), text(words)), Some(Outcome::Conflict { revision: of_text(words) }));
+            assert_eq!(of(Meaning::BareRemoved, text(words)), Some(Outcome::Done { revision: of_text(words) }));
+        }
+        assert_eq!(of(Meaning::BareRemoved, Value::Nil), Some(Outcome::NotFound));
+        assert_eq!((of(Meaning::Bare(9), Value::Nil), of(Meaning::BareRemoved, Value::Integer(1))), (None, None));
     }
 
     #[test]
@@ -368,15 +391,15 @@ mod tests {
         let value = [b'v'; LONG_ENVELOPE];
         let command = put(&layout, b"k", &value, &living(Term::For(Duration::from_secs(2))), TERMS).expect("valid");
         assert_eq!(command.packed.answers(), 4);
-        let script = command.otherwise.expect("one").command(&command.packed);
+        let script = command.otherwise.expect("one").command();
         let terms = Terms { may_transact: false, ..TERMS };
         let direct = put(&layout, b"k", &value, &living(Term::For(Duration::from_secs(2))), terms).expect("valid");
         assert!(direct.otherwise.is_none());
         // All but the envelope's times, which the clock says.
-        let before = |packed: &Packed| packed.bytes()[..90].to_vec();
+        let before = |packed: &Packed| packed.to_vec()[..90].to_vec();
         assert_eq!(before(&script.packed), before(&direct.packed));
-        assert_eq!(script.packed.bytes().len(), direct.packed.bytes().len());
-        assert!(script.packed.bytes().ends_with(b"v\r\n$1\r\n7\r\n$4\r\n2000\r\n"));
+        assert_eq!(script.packed.length(), direct.packed.length());
+        assert!(script.packed.to_vec().ends_with(b"v\r\n$1\r\n7\r\n$4\r\n2000\r\n"));
         let of = |values| Meaning::Transaction(7).outcome(&Value::Array(values)).ok();
         assert_eq!(of(vec![Value::Integer(1), text("OK")]), Some(Outcome::Done { revision: 7 }));
         assert_eq!(of(vec![Value::Integer(0), Value::Nil]), None);

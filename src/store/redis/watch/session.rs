@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::known::Known;
 use crate::error::{Error, Result, Status};
 use crate::store::event::{Event, EventKind};
-use crate::store::options::{ListOptions, Projection, WatchOptions, WatchStart};
+use crate::store::options::{ListOptions, WatchOptions, WatchStart};
 use crate::store::record::Record;
 use crate::store::redis::connection::pushes::{self, Heard, Pushes};
 use crate::store::redis::connection::{Answers, Connection, Unanswered};
@@ -19,7 +19,7 @@ use crate::store::redis::master::client::Client;
 use crate::store::redis::master::lease::Lane;
 use crate::store::redis::master::refusal::{self, Refusal};
 use crate::store::redis::records::layout::Layout;
-use crate::store::redis::records::reading::{self, CHUNK};
+use crate::store::redis::records::reading::{self, CHUNK, Part};
 use crate::store::redis::wire::{Packed, Value};
 use crate::store::remote::events::Queue;
 
@@ -155,7 +155,7 @@ impl Session {
             self.observe(&full, None).await?;
         }
         for chunk in keys.chunks(CHUNK) {
-            let packed = reading::ask(&self.layout, chunk, Projection::Records);
+            let packed = reading::ask(&self.layout, chunk, Part::Whole);
             let answers = self.client.read_until(packed, Lane::Long, deadline).await?;
             self.compare(chunk, &answers).await?;
         }
@@ -165,7 +165,7 @@ impl Session {
     /// Reads keys that changed, on the connection that said so.
     async fn read_again(&mut self, connection: &Connection, keys: Vec<Bytes>) -> Result<()> {
         for chunk in keys.chunks(CHUNK) {
-            let answers = call(connection, reading::ask(&self.layout, chunk, Projection::Records)).await?;
+            let answers = call(connection, reading::ask(&self.layout, chunk, Part::Whole)).await?;
             self.compare(chunk, &answers).await?;
         }
         Ok(())
@@ -178,7 +178,7 @@ impl Session {
                 continue;
             };
             // What cannot be read is as good as gone for the watch, and must not end it.
-            let found = reading::answered(&self.layout, key, answers, place, Projection::Records).unwrap_or(None);
+            let found = reading::answered(&self.layout, key, answers, place, Part::Whole).unwrap_or(None);
             self.observe(full, found).await?;
         }
         Ok(())

@@ -2,25 +2,50 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
+/// From so many bytes on a word is kept by itself: it is copied once, from its caller, and shared from then on.
+const LONG: usize = 4 << 10;
+
 /// One or more commands that go out together, with how many answers they get.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packed {
+    /// All but the long words.
     bytes: Vec<u8>,
+    /// The long words, each with the place in `bytes` before which it comes.
+    long: Vec<(usize, Bytes)>,
     answers: u32,
+}
+
+/// A place between two commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    bytes: usize,
+    long: usize,
+}
+
+/// Bytes that come one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Words, their lengths, and what is between.
+    Short(&'a [u8]),
+    /// A long word.
+    Long(&'a Bytes),
 }
 
 impl Packed {
     /// One command: its name and arguments.
     pub fn of(words: &[&[u8]]) -> Packed {
-        let length: usize = words.iter().map(|word| word.len() + 16).sum();
-        let mut packed = Packed { bytes: Vec::with_capacity(16 + length), answers: 0 };
+        let room: usize = words.iter().map(|word| room_for(word.len()) + 16).sum();
+        let mut packed = Packed { bytes: Vec::with_capacity(16 + room), ..Packed::default() };
         packed.push(words);
         packed
     }
 
-    /// No command yet, with room for words of so many bytes.
-    pub fn with_room(length: usize) -> Packed {
-        Packed { bytes: Vec::with_capacity(length + 160), answers: 0 }
+    /// No command yet, with room for one with words of these lengths.
+    pub fn with_room(words: &[usize]) -> Packed {
+        let room: usize = words.iter().map(|length| room_for(*length)).sum();
+        Packed { bytes: Vec::with_capacity(room + 160), ..Packed::default() }
     }
 
     /// Adds a command.
@@ -39,8 +64,21 @@ impl Packed {
 
     /// Adds a word of the command that was begun.
     pub fn word(&mut self, word: &[u8]) {
+        if word.len() >= LONG {
+            return self.share(&Bytes::copy_from_slice(word));
+        }
         self.line(b'$', word.len());
         self.bytes.extend_from_slice(word);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Adds a word without a copy, if it is long.
+    pub fn share(&mut self, word: &Bytes) {
+        if word.len() < LONG {
+            return self.word(word);
+        }
+        self.line(b'$', word.len());
+        self.long.push((self.bytes.len(), word.clone()));
         self.bytes.extend_from_slice(b"\r\n");
     }
 
@@ -62,13 +100,26 @@ impl Packed {
 
     /// Adds the commands of another one.
     pub fn append(&mut self, other: &Packed) {
+        let start = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);
+        self.long.extend(other.long.iter().map(|(place, word)| (start + place, word.clone())));
         self.answers += other.answers;
     }
 
-    /// A copy of the one command whose bytes are in this place.
-    pub fn command(&self, place: Range<usize>) -> Packed {
-        Packed { bytes: self.bytes.get(place).unwrap_or_default().to_vec(), answers: 1 }
+    /// The place behind the last command.
+    pub fn end(&self) -> Place {
+        Place { bytes: self.bytes.len(), long: self.long.len() }
+    }
+
+    /// A copy of the one command between two places.
+    pub fn command(&self, places: Range<Place>) -> Packed {
+        let Range { start, end } = places;
+        let long = self.long.get(start.long..end.long).unwrap_or_default();
+        Packed {
+            bytes: self.bytes.get(start.bytes..end.bytes).unwrap_or_default().to_vec(),
+            long: long.iter().map(|(place, word)| (place - start.bytes, word.clone())).collect(),
+            answers: 1,
+        }
     }
 
     /// Says that the server answers none of the commands (a subscription, whose answers are pushes).
@@ -77,9 +128,32 @@ impl Packed {
         self
     }
 
-    /// The bytes to send.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The bytes to send, in their order.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        let ends = self.long.iter().map(|(place, word)| (*place, Some(word))).chain([(self.bytes.len(), None)]);
+        let mut from = 0;
+        ends.flat_map(move |(to, word)| {
+            let short = Piece::Short(&self.bytes[std::mem::replace(&mut from, to)..to]);
+            std::iter::once(short).chain(word.map(Piece::Long))
+        })
+    }
+
+    /// How many bytes there are to send.
+    pub fn length(&self) -> usize {
+        self.bytes.len() + self.long.iter().map(|(_, word)| word.len()).sum::<usize>()
+    }
+
+    /// The bytes to send, as one.
+    #[cfg(test)]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut whole = Vec::with_capacity(self.length());
+        for piece in self.pieces() {
+            match piece {
+                Piece::Short(bytes) => whole.extend_from_slice(bytes),
+                Piece::Long(word) => whole.extend_from_slice(word),
+            }
+        }
+        whole
     }
 
     /// How many answers will come.
@@ -92,6 +166,11 @@ impl Packed {
         push_number(&mut self.bytes, number as u64);
         self.bytes.extend_from_slice(b"\r\n");
     }
+}
+
+/// How much of a word is copied among the others.
+fn room_for(length: usize) -> usize {
+    if length < LONG { length } else { 0 }
 }
 
 /// Appends a number in decimal digits.
@@ -113,7 +192,7 @@ mod tests {
     #[test]
     fn a_command_is_an_array_of_its_words_whatever_bytes_they_hold() {
         let packed = Packed::of(&[b"SET", b"a\r\nb", b"\x00\xff", b""]);
-        assert_eq!(packed.bytes(), b"*4\r\n$3\r\nSET\r\n$4\r\na\r\nb\r\n$2\r\n\x00\xff\r\n$0\r\n\r\n");
+        assert_eq!(packed.to_vec(), b"*4\r\n$3\r\nSET\r\n$4\r\na\r\nb\r\n$2\r\n\x00\xff\r\n$0\r\n\r\n");
         let mut packed = Packed::default();
         packed.begin(2);
         packed.word(b"GET");
@@ -121,9 +200,9 @@ mod tests {
         packed.push(&[b"PING"]);
         let mut numbers = Packed::default();
         numbers.number(1_000);
-        assert_eq!(numbers.bytes(), b"$4\r\n1000\r\n");
+        assert_eq!(numbers.to_vec(), b"$4\r\n1000\r\n");
         assert_eq!(
-            (packed.bytes(), packed.answers()),
+            (packed.to_vec().as_slice(), packed.answers()),
             (&b"*2\r\n$3\r\nGET\r\n$5\r\ntable\r\n*1\r\n$4\r\nPING\r\n"[..], 2)
         );
     }
@@ -135,5 +214,30 @@ mod tests {
             push_number(&mut out, number);
             assert_eq!(out, number.to_string().as_bytes());
         }
+    }
+
+    #[test]
+    fn long_words_are_shared_and_stay_in_their_places() {
+        let word = Bytes::from(vec![b'x'; LONG]);
+        let mut packed = Packed::of(&[b"SET", b"a", &word]);
+        let first = packed.end();
+        packed.begin(3);
+        packed.word(b"SET");
+        packed.share(&word);
+        packed.share(&Bytes::from_static(b"short"));
+        let second = packed.end();
+        packed.append(&packed.clone());
+        let one = [b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$4096\r\n", &word[..], b"\r\n"].concat();
+        let two = [b"*3\r\n$3\r\nSET\r\n$4096\r\n", &word[..], b"\r\n$5\r\nshort\r\n"].concat();
+        assert!(packed.to_vec() == [&one[..], &two, &one, &two].concat());
+        assert_eq!((packed.length(), packed.answers()), (2 * (one.len() + two.len()), 4));
+        let again = packed.command(first..second);
+        assert!(again.to_vec() == two && again.answers() == 1);
+        let long = again.pieces().find_map(|piece| match piece {
+            Piece::Long(found) => Some(found.as_ptr()),
+            Piece::Short(_) => None,
+        });
+        assert_eq!(long, Some(word.as_ptr()), "it was copied");
+        assert!(packed.command(Place::default()..first).to_vec() == one);
     }
 }

@@ -4,6 +4,6 @@ pub mod command;
 pub mod parser;
 pub mod value;
 
-pub use command::Packed;
+pub use command::{Packed, Piece, Place};
 pub use parser::Parser;
 pub use value::Value;

@@ -7,6 +7,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::value::Value;
+use crate::store::remote::incoming::Incoming;
 
 /// The longest text, in bytes: what a server sends at most, with room.
 const MAX_TEXT: usize = 1 << 30;
@@ -17,13 +18,6 @@ const MAX_DEPTH: usize = 32;
 /// The longest line: a status, an error, a number.
 const MAX_LINE: usize = 1 << 16;
 
-/// How many bytes a read has room for at least.
-const ROOM: usize = 8 << 10;
-/// How many bytes a new buffer has room for.
-const BUFFER: usize = 64 << 10;
-/// How much more room than an answer needs is made at once, as far as it is not there.
-const MOST_AHEAD: usize = 1 << 20;
-
 /// Why bytes are no answers of a Redis server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
@@ -31,7 +25,7 @@ pub struct Malformed(pub &'static str);
 /// Takes answers out of what was read.
 #[derive(Debug, Default)]
 pub struct Parser {
-    buffer: BytesMut,
+    buffer: Incoming,
     /// Fewer bytes than this hold no whole frame.
     needed: usize,
 }
@@ -39,12 +33,12 @@ pub struct Parser {
 impl Parser {
     /// Where what is read goes, at its end; with room for it.
     pub fn buffer(&mut self) -> &mut BytesMut {
-        let missing = self.needed.saturating_sub(self.buffer.len());
-        let room = missing.clamp(ROOM, MOST_AHEAD);
-        if self.buffer.capacity() - self.buffer.len() < room {
-            self.buffer.reserve(room.max(BUFFER));
-        }
-        &mut self.buffer
+        self.buffer.room(self.needed)
+    }
+
+    /// Keeps no memory for what will be read.
+    pub fn rest(&mut self) {
+        self.buffer.rest();
     }
 
     /// The next answer; `None` until more bytes have come.
@@ -64,7 +58,7 @@ impl Parser {
             }
             let length = cursor.position;
             self.needed = 0;
-            let frame = self.buffer.split_to(length).freeze();
+            let frame = self.buffer.take(length);
             let mut builder = Builder { frame: &frame, position: 0 };
             if let Some(value) = builder.build() {
                 return Ok(Some(value));

@@ -23,6 +23,11 @@ pub enum Value {
 impl Value {
     /// The bytes of a text.
     pub fn as_bytes(&self) -> Option<&[u8]> {
+        self.as_bulk().map(|bytes| &**bytes)
+    }
+
+    /// The bytes of a text, to be shared.
+    pub fn as_bulk(&self) -> Option<&Bytes> {
         match self {
             Value::Bulk(bytes) => Some(bytes),
             _ => None,

@@ -11,7 +11,8 @@ import java.util.Optional;
 /** The calls on a store, each once for its synchronous and its asynchronous form. */
 record Calls(State state, Handle store, long timeoutMs) {
   Call<byte[]> get(byte[] key) {
-    return of(request(Request.GET).key(notNull(key, "key")), answer -> answer.isFound() ? answer.value() : null);
+    return of(
+        request(Request.GET_VALUE).key(notNull(key, "key")), answer -> answer.isFound() ? answer.value() : null);
   }
 
   Call<Optional<Entry<byte[], byte[]>>> getEntry(byte[] key) {
@@ -21,7 +22,7 @@ record Calls(State state, Handle store, long timeoutMs) {
   }
 
   Call<List<byte[]>> getAll(Collection<byte[]> keys) {
-    return of(request(Request.GET_MANY).keys(keys), answer -> answer.flat().values());
+    return of(request(Request.GET_VALUES).keys(keys), answer -> answer.flat().values());
   }
 
   Call<List<Entry<byte[], byte[]>>> getEntries(Collection<byte[]> keys) {

@@ -24,6 +24,8 @@ final class Request {
   static final int WATCH_NEXT = 15;
   static final int STATISTICS = 16;
   static final int PING = 17;
+  static final int GET_VALUE = 18;
+  static final int GET_VALUES = 19;
 
   static final int ALWAYS = 0;
   static final int IF_ABSENT = 1;
