@@ -8,7 +8,7 @@ use larder::Status;
 use larder::store::Store;
 use larder::store::options::{Condition, Entry, Lifetime, ListOptions, Outcome, Projection, PutOptions, Term};
 
-use crate::support::{SERVER, done, eventually, on_server, put, value, wait};
+use crate::support::{Opened, SERVER, done, eventually, on_server, put, value, wait};
 
 const FORMATS: [&str; 2] = ["larder", "raw"];
 
@@ -65,6 +65,61 @@ fn of_many_writers_on_one_condition_one_wins() {
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<Vec<_>>()
     });
     assert_eq!(won.iter().filter(|outcome| matches!(outcome, Outcome::Done { .. })).count(), 1, "{won:?}");
+}
+
+/// A counter in the first bytes of a value of this length.
+fn counted(number: u64, length: usize) -> Vec<u8> {
+    let mut value = number.to_le_bytes().to_vec();
+    value.resize(length, b'v');
+    value
+}
+
+#[test]
+fn no_increment_by_condition_is_lost() {
+    const WRITERS: u64 = 4;
+    const TIMES: u64 = 50;
+    for (format, length) in [("raw", 8), ("raw", 10_000), ("larder", 8), ("larder", 10_000)] {
+        let Opened { larder: _larder, store } = on_server(format, &format!("increments-{format}-{length}"), "");
+        put(&store, b"k", &counted(0, length));
+        std::thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(|| {
+                    let mut made = 0;
+                    while made < TIMES {
+                        let record = wait(store.get(b"k")).expect("read").expect("there");
+                        let number = u64::from_le_bytes(record.value()[..8].try_into().expect("eight"));
+                        let next = counted(number + 1, length);
+                        match wait(store.put(b"k", &next, &on(Condition::IfRevision(record.revision())))) {
+                            Ok(Outcome::Done { .. }) => made += 1,
+                            Ok(Outcome::Conflict { revision }) => assert_ne!(revision, record.revision()),
+                            other => panic!("{other:?}"),
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(value(&store, b"k"), Some(counted(WRITERS * TIMES, length)), "{format}, {length} bytes");
+    }
+}
+
+#[test]
+fn of_a_bare_value_alone_no_lifespan_is_asked_for() {
+    let Opened { larder: _larder, store } = on_server("raw", "values", "");
+    let lifetime = Lifetime { lifespan: Term::For(Duration::from_secs(60)), ..Lifetime::default() };
+    for (key, length) in [(&b"short"[..], 10), (b"long", 10_000)] {
+        let written = vec![b'v'; length];
+        let options = PutOptions { lifetime, ..PutOptions::default() };
+        let revision = done(wait(store.put(key, &written, &options)));
+        let whole = wait(store.get(key)).expect("read").expect("there");
+        assert!(whole.expires_in_ms().is_some_and(|left| left <= 60_000));
+        let many = wait(store.get_values(&[key, b"none"])).expect("read");
+        assert!(many[1].is_none());
+        for record in [wait(store.get_value(key)).expect("read"), many[0].clone()] {
+            let record = record.expect("there");
+            assert_eq!((record.key(), record.value()), (key, &written[..]));
+            assert_eq!((record.revision(), record.expires_in_ms()), (revision, None));
+        }
+    }
 }
 
 #[test]
