@@ -188,7 +188,7 @@ impl Stored {
     /// The message in the leader's answer; `None` when it is no such answer.
     pub fn of_leader(answer: &Value) -> Option<Stored> {
         let message = answer.get("message")?;
-        let decode = |key: &str| data_encoding::BASE64.decode(text(message, key).as_bytes()).ok();
+        let decode = |key: &str| base64_simd::STANDARD.decode_to_vec(text(message, key)).ok();
         let marks = Marks::of_block(&decode("hdrs")?);
         let time = unix_ms(text(message, "time"));
         Some(Stored { sequence: number(message, "seq"), time_unix_ms: time, marks, body: decode("data")?.into() })
