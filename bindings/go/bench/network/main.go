@@ -1,5 +1,5 @@
 // Network measures Larder's stores on servers from Go beside the clients that Go programs use: nats.go on NATS
-// JetStream KV, go-redis and rueidis on Redis. All in one run, on the same servers, taking turns.
+// JetStream KV, go-micro's plugin in its format, go-redis and rueidis on Redis. All in one run, on the same servers, taking turns.
 //
 // Only ratios within one table mean anything. Each figure is the median of the rounds.
 //
@@ -58,7 +58,9 @@ type engine struct {
 
 var engines = []engine{
 	{name: "NATS JetStream KV", store: "nats-js-kv", open: natsClients},
+	{name: "NATS JetStream KV, go-micro's format", store: "nats-js-kv", open: goMicroClients},
 	{name: "Redis", store: "redis", open: redisClients},
+	{name: "Redis, puts whose revisions grow", store: "redis", open: revisionClients},
 }
 
 // started is a store on servers that were started.

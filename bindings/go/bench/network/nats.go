@@ -5,18 +5,15 @@ import (
 	"fmt"
 	"sync"
 
+	natsjskv "github.com/go-micro/plugins/v4/store/nats-js-kv"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go-micro.dev/v4/store"
 )
 
-// natsClients are Larder in its own format and in go-micro's, nats.go's KV, and nats.go's asynchronous publish.
+// natsClients are Larder in its own format, nats.go's KV, and nats.go's asynchronous publish.
 func natsClients(settings map[string]any) ([]client, error) {
 	ours, err := newLarder("larder", settings, map[string]any{"database": "bench-larder", "format": "larder"})
-	if err != nil {
-		return nil, err
-	}
-	compatible, err := newLarder("larder, go-micro format", settings,
-		map[string]any{"database": "bench-go-micro", "format": "go-micro"})
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +21,47 @@ func natsClients(settings map[string]any) ([]client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []client{ours, compatible, peer, &asyncNats{peer}}, nil
+	return []client{ours, peer, &asyncNats{peer}}, nil
+}
+
+// goMicroClients are Larder in go-micro's format, and the plugin that oCIS has, which writes the same.
+func goMicroClients(settings map[string]any) ([]client, error) {
+	ours, err := newLarder("larder, go-micro format", settings,
+		map[string]any{"database": "bench-go-micro", "format": "go-micro"})
+	if err != nil {
+		return nil, err
+	}
+	plugin := natsjskv.NewStore(store.Nodes(fmt.Sprint(settings["nodes"].([]any)[0])), store.Database("bench-plugin"),
+		store.Table("bench"), natsjskv.EncodeKeys())
+	return []client{ours, &goMicro{plugin}}, plugin.Init()
+}
+
+// goMicro is go-micro's plugin for NATS.
+type goMicro struct{ store store.Store }
+
+func (c *goMicro) name() string { return "go-micro's plugin" }
+func (c *goMicro) ours() bool   { return false }
+func (c *goMicro) close()       { _ = c.store.Close() }
+
+func (c *goMicro) get(_ context.Context, key string) ([]byte, error) {
+	found, err := c.store.Read(key)
+	if err != nil {
+		return nil, err
+	}
+	return found[0].Value, nil
+}
+
+func (c *goMicro) put(_ context.Context, key string, value []byte) error {
+	return c.store.Write(&store.Record{Key: key, Value: value})
+}
+
+func (c *goMicro) getMany(ctx context.Context, keys []string) (int, error) {
+	for _, key := range keys {
+		if _, err := c.get(ctx, key); err != nil {
+			return 0, err
+		}
+	}
+	return len(keys), nil
 }
 
 // natsKV is nats.go's key-value store.

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/rueidis"
@@ -26,6 +28,55 @@ func redisClients(settings map[string]any) ([]client, error) {
 	}
 	first := goredis.NewClient(&goredis.Options{Addr: address})
 	return []client{bare, ours, &goRedis{first}, &rueidisClient{second}}, nil
+}
+
+// revisionClients are Larder in its own format, whose put is written only above the revision that is there, and rueidis
+// with a script that does the same.
+func revisionClients(settings map[string]any) ([]client, error) {
+	ours, err := newLarder("larder", settings, map[string]any{"database": "bench-revisions", "format": "larder"})
+	if err != nil {
+		return nil, err
+	}
+	address := strings.TrimPrefix(fmt.Sprint(settings["nodes"].([]any)[0]), "redis://")
+	peer, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}, DisableCache: true})
+	if err != nil {
+		return nil, err
+	}
+	return []client{ours, &rueidisRevisions{rueidisClient{peer}, rueidis.NewLuaScript(putAbove)}}, nil
+}
+
+// putAbove writes a value behind eight bytes of its revision, which is above that of the value that it replaces.
+const putAbove = `local v,r=ARGV[1],tonumber(ARGV[2])
+local o=redis.call('GETRANGE',KEYS[1],0,7)
+if #o==8 then local p=struct.unpack('<I8',o) if p>=r then r=p+1 end end
+redis.call('SET',KEYS[1],struct.pack('<I8',r)..v)
+return r`
+
+// rueidisRevisions is rueidis with a script.
+type rueidisRevisions struct {
+	rueidisClient
+	script *rueidis.Lua
+}
+
+func (c *rueidisRevisions) name() string { return "rueidis, by a script" }
+
+func (c *rueidisRevisions) put(ctx context.Context, key string, value []byte) error {
+	revision := strconv.FormatInt(time.Now().UnixMicro(), 10)
+	keys, arguments := []string{"revisions-" + key}, []string{rueidis.BinaryString(value), revision}
+	return c.script.Exec(ctx, c.client, keys, arguments).Error()
+}
+
+func (c *rueidisRevisions) get(ctx context.Context, key string) ([]byte, error) {
+	found, err := c.client.Do(ctx, c.client.B().Get().Key("revisions-"+key).Build()).AsBytes()
+	if err != nil {
+		return nil, err
+	}
+	return found[8:], nil
+}
+
+func (c *rueidisRevisions) getMany(ctx context.Context, keys []string) (int, error) {
+	values, err := c.client.Do(ctx, c.client.B().Mget().Key(prefixed("revisions-", keys)...).Build()).ToArray()
+	return len(values), err
 }
 
 // goRedis is go-redis with its pool of connections.
