@@ -10,7 +10,11 @@ pub struct Gate {
     pub address: String,
     /// Both ends of what passes; `None` while it is shut.
     passing: Arc<Mutex<Option<Vec<TcpStream>>>>,
+    /// What clients have sent.
+    sent: Sent,
 }
+
+type Sent = Arc<Mutex<Vec<u8>>>;
 
 impl Gate {
     /// A gate to `server`, which is `nats://host:port`; open.
@@ -19,21 +23,27 @@ impl Gate {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = format!("nats://{}", listener.local_addr().expect("bound"));
         let passing = Arc::new(Mutex::new(Some(Vec::new())));
-        let shared = Arc::clone(&passing);
+        let sent = Sent::default();
+        let (shared, noted) = (Arc::clone(&passing), Arc::clone(&sent));
         std::thread::spawn(move || {
             for here in listener.incoming() {
                 let here = here.expect("a connection");
                 let mut passing = shared.lock().expect("no panic");
                 let Some(passing) = passing.as_mut() else { continue };
                 let there = TcpStream::connect(&server).expect("the server listens");
-                for (from, to) in [(&here, &there), (&there, &here)] {
+                for (from, to, noted) in [(&here, &there, Arc::clone(&noted)), (&there, &here, Sent::default())] {
                     let (from, to) = (from.try_clone().expect("a handle"), to.try_clone().expect("a handle"));
-                    std::thread::spawn(move || pass(from, to));
+                    std::thread::spawn(move || pass(from, to, &noted));
                 }
                 passing.extend([here, there]);
             }
         });
-        Gate { address, passing }
+        Gate { address, passing, sent }
+    }
+
+    /// How often clients have sent these bytes.
+    pub fn count(&self, bytes: &[u8]) -> usize {
+        self.sent.lock().expect("no panic").windows(bytes.len()).filter(|window| *window == bytes).count()
     }
 
     /// Ends what passes, and lets nothing more in.
@@ -50,9 +60,10 @@ impl Gate {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream) {
+fn pass(mut from: TcpStream, mut to: TcpStream, sent: &Mutex<Vec<u8>>) {
     let mut bytes = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
+        sent.lock().expect("no panic").extend_from_slice(&bytes[..count]);
         if to.write_all(&bytes[..count]).is_err() {
             break;
         }

@@ -11,6 +11,8 @@ use serde_json::json;
 use std::time::Duration;
 
 use crate::common::*;
+use crate::gate::Gate;
+use crate::servers::nats::{Nats, Options};
 
 #[test]
 fn every_format_gives_back_what_was_written() {
@@ -159,6 +161,75 @@ fn lists_are_filtered_sorted_and_of_one_table() {
             assert_eq!(wait(store.clear()), Ok(298));
             assert_eq!((wait(store.size()), get(&other, b"k000")), (Ok(0), Some(b"other".to_vec())));
         }
+    }
+}
+
+#[test]
+fn a_page_of_a_large_bucket_is_read_by_one_request_where_the_server_can() {
+    const LENGTH: usize = 10_000;
+    const COUNT: usize = 1500;
+    for (address, can_batch) in [(current(), true), (oldest(), false)] {
+        for format in FORMATS {
+            let name = bucket();
+            let writer = store(&address, &name, json!({"format": format}));
+            let keys: Vec<String> = (0..COUNT).map(|number| format!("k{number:04}")).collect();
+            let values: Vec<Vec<u8>> = (0..COUNT).map(|number| vec![number as u8; LENGTH]).collect();
+            let entries: Vec<Entry<'_>> = keys
+                .iter()
+                .zip(&values)
+                .map(|(key, value)| Entry { key: key.as_bytes(), value, options: PutOptions::default() })
+                .collect();
+            assert!(wait(writer.put_many(&entries)).expect("outcomes").iter().all(Result::is_ok));
+            let gate = Gate::to(&address);
+            let reader = store(&gate.address, &name, json!({"format": format}));
+            let single = format!("PUB $JS.API.DIRECT.GET.KV_{name}.");
+            let together = format!("PUB $JS.API.DIRECT.GET.KV_{name} ");
+            let asked = || (gate.count(together.as_bytes()), gate.count(single.as_bytes()));
+
+            let options = ListOptions { offset: 3, limit: 200, projection: Projection::Records, ..Default::default() };
+            let page = wait(reader.list(&options)).expect("a list");
+            let read: Vec<_> = page.iter().map(|record| (record.key(), record.value())).collect();
+            let expected: Vec<_> = (3..203).map(|number| (keys[number].as_bytes(), &values[number][..])).collect();
+            assert!(read == expected, "{format}");
+            assert_eq!(asked(), if can_batch { (1, 0) } else { (0, 200) }, "{format}");
+
+            let cursor = wait(reader.cursor(&ListOptions { projection: Projection::Records, ..Default::default() }));
+            let cursor = cursor.expect("a cursor");
+            for (key, value) in [("k0001", b"new"), ("k0002", b"two")] {
+                put(&writer, key.as_bytes(), value);
+            }
+            wait(writer.remove(b"k0000", None)).expect("removed");
+            let page = wait(cursor.next(1200)).expect("a page");
+            assert_eq!((page.len(), page[0].key(), page[0].value()), (1199, &b"k0001"[..], &b"new"[..]), "{format}");
+            assert!(page[1..].is_sorted_by_key(|record| record.key().to_vec()));
+            let rest = wait(cursor.next(1200)).expect("a page");
+            assert_eq!((rest.len(), rest[0].key(), rest[299].value()), (300, &b"k1200"[..], &values[1499][..]));
+            let batches = 1 + 2 + 1;
+            assert_eq!(asked(), if can_batch { (batches, 0) } else { (0, 200 + COUNT) }, "{format}");
+        }
+    }
+}
+
+#[test]
+fn pages_are_read_one_by_one_for_a_user_who_may_not_ask_for_many() {
+    let permissions = r#"{ publish: { allow: ["$JS.API.>", "$KV.>"], deny: ["$JS.API.DIRECT.GET.KV_denied"] } }"#;
+    let more = format!(
+        r#"authorization {{ users: [ {{ user: all, password: "p" }}, {{ user: few, password: "p", permissions: {permissions} }} ] }}"#
+    );
+    let server = Nats::single(&Options { more, ..Options::default() }).expect("a server");
+    let address = server.addresses()[0].clone();
+    let open = |user: &str| store(&address, "denied", json!({"format": "raw", "username": user, "password": "p"}));
+    let writer = open("all");
+    for number in 0..500 {
+        put(&writer, format!("k{number:03}").as_bytes(), &[7; 10_000]);
+    }
+    let reader = open("few");
+    let options = ListOptions { limit: 100, projection: Projection::Records, ..Default::default() };
+    for _ in 0..3 {
+        let begun = std::time::Instant::now();
+        let page = wait(reader.list(&options)).expect("a list");
+        assert_eq!((page.len(), page[99].value().len()), (100, 10_000));
+        assert!(begun.elapsed() < Duration::from_secs(10));
     }
 }
 

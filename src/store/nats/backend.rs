@@ -1,7 +1,7 @@
 //! The backend: one connection, and the stores on it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::KIND;
@@ -26,6 +26,8 @@ pub(super) struct Engine {
     pub connection: Arc<Connection>,
     /// What was counted.
     pub counters: Counters,
+    /// The number of the session in which a request for many records was left without an answer; 0 for none.
+    pub silent_to_batches: AtomicU64,
     /// Whether old marks are being removed.
     pub is_sweeping: AtomicBool,
     buckets: Mutex<HashMap<String, Arc<Bucket>>>,
@@ -81,6 +83,7 @@ impl NatsBackend {
         let engine = Engine {
             connection: Connection::new(config),
             counters: Counters::default(),
+            silent_to_batches: AtomicU64::new(0),
             is_sweeping: AtomicBool::new(false),
             buckets: Mutex::default(),
             watches: Mutex::default(),

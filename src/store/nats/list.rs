@@ -1,9 +1,8 @@
 //! Lists, sizes and cursors: one consumer over all keys, with the bodies where all of them are wanted or the bucket is small.
 //!
 //! Where few records of a large bucket are wanted, those of a short list or of a cursor's page, the consumer brings headers
-//! only: the bodies of the whole bucket would be far more. Those of the page are read each by a request of its own, all sent
-//! at once. A request for many keys together, the servers have from 2.11 on, but it has many answers, and a request of this
-//! client has one.
+//! only: the bodies of the whole bucket would be far more. Those of the page are read [together](super::batch); from a
+//! server before 2.11 each by a request of its own, all sent at once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,12 +11,14 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::TARGET;
+use super::batch::Batch;
 use super::consumer::{Delivered, Start, Wanted};
 use super::entry;
 use super::key::Place;
 use super::snapshot::snapshot;
 use super::store::Table;
 use super::sweep::{Marks, sweep};
+use super::wire::Subject;
 use super::write::SharedTable;
 use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
@@ -100,9 +101,27 @@ impl Table {
 
     /// What is still there of what was listed, in its order, without what cannot be read.
     async fn read_page(&self, listed: &[Listed], end: Instant) -> Result<Vec<Record>> {
+        let Some(facts) = self.facts(end).await? else { return Ok(Vec::new()) };
+        let is_replicated = facts.replicas > 1;
         let mut page = Vec::with_capacity(listed.len());
         for window in listed.chunks(WINDOW) {
-            for found in join_all(window.iter().map(|listed| self.read_listed(listed, end))).await {
+            let subjects = window.iter().map(|listed| self.keys.subject(&self.keys.nats_key_at(&listed.place)));
+            let subjects: Vec<Subject> = subjects.collect();
+            let asks_leader = self.config().read_your_writes && is_replicated;
+            let mut batch = if asks_leader { Batch::default() } else { self.batch(&facts, &subjects, end).await? };
+            let reads = window.iter().zip(subjects).map(|(listed, subject)| {
+                let stored = batch.found.remove(&subject).filter(|stored| stored.sequence >= listed.revision);
+                let (facts, is_gone) = (Arc::clone(&facts), batch.is_whole && !is_replicated);
+                async move {
+                    match stored {
+                        Some(stored) => self.shown(facts, &listed.place.key, &stored, end).await,
+                        None if is_gone => Ok(None),
+                        None => self.read_listed(listed, end).await,
+                    }
+                }
+            });
+            let reads: Vec<_> = reads.collect();
+            for found in join_all(reads).await {
                 match found {
                     Ok(record) => page.extend(record),
                     Err(error) if error.status() == Status::CORRUPT => warn_of_omission(&error),

@@ -20,6 +20,7 @@
 //! key-value layer asks twice where one question does and cannot say what became of a write.
 
 mod backend;
+mod batch;
 mod bucket;
 pub mod config;
 mod connection;

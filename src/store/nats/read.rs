@@ -65,7 +65,17 @@ impl Table {
     }
 
     /// The record of a message, if there is one in it.
-    async fn shown(&self, mut facts: Arc<Facts>, key: &[u8], stored: &Stored, end: Instant) -> Result<Option<Record>> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::read`].
+    pub(super) async fn shown(
+        &self,
+        mut facts: Arc<Facts>,
+        key: &[u8],
+        stored: &Stored,
+        end: Instant,
+    ) -> Result<Option<Record>> {
         if entry::is_dead_by_bucket_only(&facts, stored) {
             self.renew(&mut facts, end).await?;
         }

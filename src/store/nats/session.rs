@@ -53,6 +53,9 @@ impl Version {
     /// The first with lifespans of messages.
     pub const MESSAGE_TTL: Version = Version(2, 11, 0);
 
+    /// The first with direct gets of many subjects.
+    pub const BATCHES: Version = Version(2, 11, 0);
+
     fn parse(text: &str) -> Version {
         let mut numbers = text.split(['.', '-', '+']).map(|part| part.parse().unwrap_or(0));
         let mut next = || numbers.next().unwrap_or(0);

@@ -148,6 +148,11 @@ impl Driver {
                 command::publish(out, subject.as_bytes(), reply.as_ref().map_or(&[], |reply| reply), None, 0);
                 out.extend_from_slice(command::END);
             }
+            Command::AskForMany { subject, inbox, payload } => {
+                command::publish(out, subject.as_bytes(), &[inbox.as_bytes()], None, payload.len());
+                self.outgoing.push(&payload);
+                self.outgoing.bytes().extend_from_slice(command::END);
+            }
             Command::Subscribe { number, subject, messages } => {
                 self.subscriptions.insert(number, messages);
                 command::subscribe(out, &subject, number);

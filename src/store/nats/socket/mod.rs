@@ -66,6 +66,12 @@ enum Command {
         subject: Subject,
         token: Option<Token>,
     },
+    /// A request whose answers come to a subscription.
+    AskForMany {
+        subject: Subject,
+        inbox: Subject,
+        payload: Bytes,
+    },
     Subscribe {
         number: u64,
         subject: Subject,
@@ -205,6 +211,11 @@ impl Socket {
     /// Sends an empty request whose answer nobody waits for.
     pub fn ask_in_vain(&self, subject: Subject) {
         self.shared.tell(Command::Publish { subject, token: Some(Token::NOBODY) });
+    }
+
+    /// Sends a request whose answers, any number of them, come to the inbox of a subscription.
+    pub fn ask_for_many(&self, subject: Subject, inbox: Subject, payload: Bytes) {
+        self.shared.tell(Command::AskForMany { subject, inbox, payload });
     }
 
     /// Sends an empty message.

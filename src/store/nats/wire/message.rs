@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::headers::Block;
 
 /// A subject: a view of the bytes that it came in, or a text of ours.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Subject(Bytes);
 
 impl Subject {
