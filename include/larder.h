@@ -1068,6 +1068,8 @@ int32_t larder_store_get_into(const larder_store_t *store,
 
 /**
  * Reads a record by reference: nothing is copied, and the record stays as it is whatever happens to the store.
+ * A record of a server with a value of 4 KiB and more keeps, as long as it lives, all that was read together with it: at
+ * least 64 KiB. Copy what is to be kept for long.
  *
  * Any thread. Blocks until the answer or the deadline; a memory store never blocks. Since ABI 1.
  *

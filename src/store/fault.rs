@@ -149,6 +149,15 @@ impl Store for FaultStore {
         reply.map(|found| found.into_iter().map(living).collect())
     }
 
+    fn get_value(&self, key: &[u8]) -> Reply<Option<Record>> {
+        self.answer(key, self.inner.get_value(key)).map(living)
+    }
+
+    fn get_values(&self, keys: &[&[u8]]) -> Reply<Vec<Option<Record>>> {
+        let reply = self.answer(keys.first().copied().unwrap_or_default(), self.inner.get_values(keys));
+        reply.map(|found| found.into_iter().map(living).collect())
+    }
+
     fn contains(&self, key: &[u8]) -> Reply<bool> {
         self.answer(key, self.inner.contains(key))
     }

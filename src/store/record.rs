@@ -152,7 +152,8 @@ impl Record {
         }
     }
 
-    /// The block of a record that lacks its value, which has to be written where the shape has room for it.
+    /// The block of a record that lacks its value, which has to be written where the shape has room for it, and in `over`
+    /// noted as shared: before that it is no record, and its drop would take it for one of another shape.
     fn begin(parts: &Parts<'_>, shape: Shape, value_length: usize) -> Result<NonNull<Header>> {
         if parts.key.len() > MAX_KEY_LENGTH {
             return Err(too_large("key", parts.key.len(), MAX_KEY_LENGTH));
@@ -202,7 +203,7 @@ impl Record {
     /// The key.
     #[inline]
     pub fn key(&self) -> &[u8] {
-        // SAFETY: `key_length` bytes after the header were initialised by `new` and live as long as `self`.
+        // SAFETY: `key_length` bytes after the header were initialised by `begin` and live as long as `self`.
         unsafe { std::slice::from_raw_parts(self.base().add(PAYLOAD), self.key_length()) }
     }
 
@@ -238,14 +239,14 @@ impl Record {
     /// The revision: grows with every write of the same key.
     #[inline]
     pub fn revision(&self) -> u64 {
-        // SAFETY: initialised by `new`; written again only by `set_revision`, which holds the only reference.
+        // SAFETY: initialised by `begin`; written again only by `set_revision`, which holds the only reference.
         unsafe { (*self.block.as_ptr()).revision }
     }
 
     /// The store's number for the record's database and table.
     #[inline]
     pub fn table(&self) -> u32 {
-        // SAFETY: initialised by `new`, never written again.
+        // SAFETY: initialised by `begin`, never written again.
         unsafe { (*self.block.as_ptr()).table }
     }
 
@@ -283,11 +284,9 @@ impl Record {
     /// The metadata in its stored form; see [`Metadata::from_bytes`].
     pub fn metadata_bytes(&self) -> &[u8] {
         let Some(extra) = self.extra() else { return &[] };
-        // SAFETY: `metadata_length` bytes follow the extra part; `new` initialised them.
-        unsafe {
-            let bytes = std::ptr::from_ref(extra).add(1).cast::<u8>();
-            std::slice::from_raw_parts(bytes, extra.metadata_length as usize)
-        }
+        let offset = extra_offset(self.shape()) + size_of::<Extra>();
+        // SAFETY: `metadata_length` bytes follow the extra part; `begin` initialised them.
+        unsafe { std::slice::from_raw_parts(self.base().add(offset), extra.metadata_length as usize) }
     }
 
     /// The longest time without a read, in milliseconds; 0 for none.
@@ -404,8 +403,8 @@ impl Record {
 
     #[inline]
     fn header(&self) -> &Header {
-        // SAFETY: the block lives as long as a reference to it does. The reference covers the header's tail padding,
-        // which is payload that nobody writes after `new`, or past a short block's end: `layout` rounds up for it.
+        // SAFETY: the block lives as long as a reference to it does. The reference covers the header's tail padding, which is
+        // payload, padding or past a short block's end; nobody writes it once the record is made, and `layout` has room for it.
         unsafe { self.block.as_ref() }
     }
 
@@ -430,7 +429,7 @@ impl Record {
             return None;
         }
         let offset = extra_offset(self.shape());
-        // SAFETY: with the flag set, `new` wrote an `Extra` at this aligned offset of the block.
+        // SAFETY: with the flag set, `begin` wrote an `Extra` at this aligned offset of the block.
         Some(unsafe { &*self.base().add(offset).cast::<Extra>() })
     }
 
@@ -532,106 +531,7 @@ pub(super) fn too_large(what: &'static str, length: usize, limit: usize) -> Erro
 }
 
 #[cfg(all(test, not(larder_loom)))]
-mod tests {
-    use super::*;
-
-    fn record(key: &[u8], value: &[u8], max_idle_ms: u64, metadata: &Metadata) -> Record {
-        let parts = Parts { table: 7, key, value, revision: 3, deadline: clock::NEVER, max_idle_ms, metadata };
-        Record::new(parts).expect("small")
-    }
-
-    #[test]
-    fn a_record_gives_back_what_it_was_made_of() {
-        let metadata = Metadata::new([("b", &b"2"[..]), ("a", b"1")]).expect("small");
-        for (key, value) in [(&b""[..], &b""[..]), (b"k", b""), (b"", b"v"), (b"key\0", &[0xff; 1000])] {
-            let record = record(key, value, 5, &metadata);
-            let second = record.clone();
-            drop(record);
-            assert_eq!((second.key(), second.value(), second.revision(), second.table()), (key, value, 3, 7));
-            assert_eq!(second.metadata(), metadata);
-            assert_eq!(second.max_idle_ms(), 5);
-        }
-    }
-
-    #[test]
-    fn a_shared_value_is_not_copied_and_its_memory_lives_as_long_as_the_record() {
-        let metadata = Metadata::new([("b", &b"2"[..])]).expect("small");
-        let none = Metadata::default();
-        for key_length in 0..20 {
-            for (max_idle_ms, metadata) in [(0, &none), (5, &none), (0, &metadata), (5, &metadata)] {
-                let key = vec![b'k'; key_length];
-                let whole = Bytes::from(vec![7; 5000]);
-                let parts = Parts {
-                    table: 7,
-                    key: &key,
-                    value: b"",
-                    revision: 3,
-                    deadline: clock::NEVER,
-                    max_idle_ms,
-                    metadata,
-                };
-                let first = Record::over(parts, whole.slice(1000..)).expect("small");
-                let record = first.clone();
-                drop(first);
-                assert!(!whole.is_unique());
-                assert_eq!(record.value().as_ptr(), whole[1000..].as_ptr());
-                assert_eq!((record.key(), record.value().len(), record.revision()), (&key[..], 4000, 3));
-                assert_eq!((record.metadata_bytes(), record.max_idle_ms()), (metadata.as_bytes(), max_idle_ms));
-                assert!(record.size() > 4000 + key_length);
-                drop(record);
-                assert!(whole.is_unique());
-            }
-        }
-    }
-
-    #[test]
-    fn a_record_without_extras_fits_mallocs_160_byte_class() {
-        let record = record(&[0; 16], &[0; 100], 0, &Metadata::default());
-        assert_eq!(record.size(), 152);
-    }
-
-    #[test]
-    fn a_key_over_the_limit_is_refused_by_name() {
-        let key = vec![0; MAX_KEY_LENGTH + 1];
-        let metadata = Metadata::default();
-        let parts =
-            Parts { table: 0, key: &key, value: b"", revision: 1, deadline: 0, max_idle_ms: 0, metadata: &metadata };
-        let error = Record::new(parts).expect_err("too large");
-        assert_eq!((error.status(), error.origin()), (Status::TOO_LARGE, "key"));
-    }
-}
+mod tests;
 
 #[cfg(all(test, larder_loom))]
-mod loom_tests {
-    use super::*;
-
-    /// `RUSTFLAGS="--cfg larder_loom" cargo test --lib loom`. (A name of our own: `loom` alone would change tokio too.)
-    /// The count's atomics are loom's then, and a cell stands for the block's bytes: every order in which two threads
-    /// can let go is tried, and a free that does not come after every read fails the model.
-    #[test]
-    fn the_last_of_two_threads_frees_the_block_and_nobody_uses_it_after() {
-        loom::model(|| {
-            let metadata = Metadata::default();
-            let parts = Parts {
-                table: 1,
-                key: b"key",
-                value: b"value",
-                revision: 1,
-                deadline: clock::NEVER,
-                max_idle_ms: 0,
-                metadata: &metadata,
-            };
-            let first = Record::new(parts).expect("small");
-            let second = first.clone();
-            let other = loom::thread::spawn(move || {
-                second.set_lifespan_deadline(7);
-                let third = second.clone();
-                drop(second);
-                assert_eq!(third.value(), b"value");
-            });
-            assert_eq!(first.value(), b"value");
-            drop(first);
-            other.join().expect("the other thread");
-        });
-    }
-}
+mod loom_tests;

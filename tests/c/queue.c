@@ -97,8 +97,26 @@ static void every_operation_answers_as_its_blocking_call_does(void **state) {
   assert_memory_equal(larder_record_value(done.record, NULL), "value", 5);
   assert_in_range(larder_record_expires_in_ms(done.record), 1, 60000);
   free_completion(&done);
-  get.key = (const uint8_t *)"x";
-  expect_answer(queue, LARDER_NOT_FOUND, &get);
+  larder_request_t get_value = request_of(2, LARDER_OPERATION_GET_VALUE, "k");
+  done = answer(queue, &get_value);
+  assert_int_equal(done.status, LARDER_OK);
+  assert_int_equal(done.number, revision);
+  assert_memory_equal(larder_record_value(done.record, NULL), "value", 5);
+  free_completion(&done);
+  for (size_t place = 0; place < 2; place++) {
+    larder_request_t *absent = place == 0 ? &get : &get_value;
+    absent->key = (const uint8_t *)"x";
+    expect_answer(queue, LARDER_NOT_FOUND, absent);
+  }
+  larder_request_t get_values = request_of(2, LARDER_OPERATION_GET_VALUES, "kx");
+  get_values.key_lengths = lengths;
+  get_values.count = 2;
+  done = answer(queue, &get_values);
+  assert_int_equal(done.status, LARDER_OK);
+  assert_int_equal(larder_records_count(done.records), 2);
+  assert_memory_equal(larder_record_value(larder_records_at(done.records, 0), NULL), "value", 5);
+  assert_null(larder_records_at(done.records, 1));
+  free_completion(&done);
 
   put.condition = LARDER_CONDITION_IF_ABSENT;
   done = answer(queue, &put);

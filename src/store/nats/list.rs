@@ -102,20 +102,18 @@ impl Table {
     /// What is still there of what was listed, in its order, without what cannot be read.
     async fn read_page(&self, listed: &[Listed], end: Instant) -> Result<Vec<Record>> {
         let Some(facts) = self.facts(end).await? else { return Ok(Vec::new()) };
-        let is_replicated = facts.replicas > 1;
+        let asks_leader = self.config().read_your_writes && facts.replicas > 1;
         let mut page = Vec::with_capacity(listed.len());
         for window in listed.chunks(WINDOW) {
             let subjects = window.iter().map(|listed| self.keys.subject(&self.keys.nats_key_at(&listed.place)));
             let subjects: Vec<Subject> = subjects.collect();
-            let asks_leader = self.config().read_your_writes && is_replicated;
-            let mut batch = if asks_leader { Batch::default() } else { self.batch(&facts, &subjects, end).await? };
+            let mut batch = if asks_leader { Batch::new() } else { self.batch(&facts, &subjects, end).await? };
             let reads = window.iter().zip(subjects).map(|(listed, subject)| {
-                let stored = batch.found.remove(&subject).filter(|stored| stored.sequence >= listed.revision);
-                let (facts, is_gone) = (Arc::clone(&facts), batch.is_whole && !is_replicated);
+                let stored = batch.remove(&subject).filter(|stored| stored.sequence >= listed.revision);
+                let facts = Arc::clone(&facts);
                 async move {
                     match stored {
                         Some(stored) => self.shown(facts, &listed.place.key, &stored, end).await,
-                        None if is_gone => Ok(None),
                         None => self.read_listed(listed, end).await,
                     }
                 }

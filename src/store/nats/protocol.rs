@@ -29,8 +29,6 @@ pub(super) const OPERATION: &str = "KV-Operation";
 pub(super) const MARKER_REASON: &str = "Nats-Marker-Reason";
 /// The header with the subject of a message that was asked for with others.
 pub(super) const SUBJECT: &str = "Nats-Subject";
-/// The header with how many messages are still to come, or were left out.
-pub(super) const NUM_PENDING: &str = "Nats-Num-Pending";
 /// The header with a message's place in its stream.
 const SEQUENCE: &str = "Nats-Sequence";
 /// The header with the moment at which the server took a message.

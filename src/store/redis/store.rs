@@ -151,8 +151,10 @@ async fn put(client: &Arc<Client>, command: Command, durability: Durability) -> 
 
 /// Sends a command that writes, once more in another way where that is needed, and reads what it came to.
 async fn write(client: &Arc<Client>, mut command: Command, durability: Durability) -> Result<Outcome> {
+    let deadline = client.deadline();
     if let Some(compares) = command.compares.take() {
-        let answers = client.read(Packed::of(&[b"GET", &compares.full]), Lane::Quick).await?;
+        let get = Packed::of(&[b"GET", &compares.full]);
+        let answers = client.read_until(get, Lane::Quick, deadline).await.map_err(unwritten)?;
         let Some(present) = answers.first().and_then(Value::as_bytes) else { return Ok(Outcome::NotFound) };
         let revision = script::fingerprint(present);
         if revision != compares.revision {
@@ -161,14 +163,24 @@ async fn write(client: &Arc<Client>, mut command: Command, durability: Durabilit
         command.packed.word(script::sha1(present).as_bytes());
     }
     let how = Write { durability, has_written: command.has_written };
-    let answer = client.write(command.packed, how).await?;
+    let answer = client.write_until(command.packed, how, deadline).await?;
     match command.otherwise {
         Some(otherwise) if !(command.has_written)(&answer) => {
             let script = otherwise.command();
             let how = Write { durability, has_written: script.has_written };
-            script.meaning.outcome(&client.write(script.packed, how).await?)
+            script.meaning.outcome(&client.write_until(script.packed, how, deadline).await?)
         }
         _ => command.meaning.outcome(&answer),
+    }
+}
+
+/// What it means for a write that the read before it got no answer.
+fn unwritten(error: Error) -> Error {
+    match error.status() {
+        Status::TIMEOUT => {
+            Error::new(Status::UNAVAILABLE, "redis", format!("{}; nothing was written", error.message()))
+        }
+        _ => error,
     }
 }
 

@@ -26,7 +26,7 @@ import (
 
 // Request is an operation and its arguments. What the operation does not use stays zero.
 type Request struct {
-	// Operation is one of Get to Ping.
+	// Operation is one of Get to GetValues.
 	Operation uint32
 	// Key is the key, the bytes of all keys, or the prefix of a list or a watch.
 	Key []byte

@@ -231,7 +231,7 @@ static int32_t call_for_records(uintptr_t handle, const larder_go_request_t *req
                                 larder_error_t **err) {
   larder_records_t *records = NULL;
   int32_t status;
-  if (request->operation == LARDER_OPERATION_GET_MANY) {
+  if (request->operation == LARDER_OPERATION_GET_MANY || request->operation == LARDER_OPERATION_GET_VALUES) {
     status = LARDER(larder_store_get_many)(STORE(handle), key, request->key_length, key_lengths, request->count, 0,
                                            &records, err);
   } else if (request->operation == LARDER_OPERATION_LIST) {
@@ -260,6 +260,7 @@ static int32_t call_any(uintptr_t handle, const larder_go_request_t *request, co
   case LARDER_OPERATION_PUT:
     return call_put(STORE(handle), request, key, value, metadata, &answer->number, err);
   case LARDER_OPERATION_GET:
+  case LARDER_OPERATION_GET_VALUE:
     return call_get(STORE(handle), request, key, answer, err);
   case LARDER_OPERATION_CONTAINS:
     return LARDER(larder_store_contains)(STORE(handle), key, request->key_length, 0, err);
@@ -272,6 +273,7 @@ static int32_t call_any(uintptr_t handle, const larder_go_request_t *request, co
     return LARDER(larder_store_touch)(STORE(handle), key, request->key_length, request->lifespan_ms,
                                       request->max_idle_ms, 0, err);
   case LARDER_OPERATION_GET_MANY:
+  case LARDER_OPERATION_GET_VALUES:
   case LARDER_OPERATION_LIST:
   case LARDER_OPERATION_CURSOR_NEXT:
     return call_for_records(handle, request, key, key_lengths, value, answer, err);

@@ -66,11 +66,11 @@ impl Block {
         Some(text.trim()).filter(|text| !text.is_empty())
     }
 
-    /// The value of the first header of this name.
+    /// The value of the last header of this name: where a server adds its own to those that somebody stored, they are last.
     pub fn get(&self, name: &str) -> Option<&str> {
         let lines = self.0.split(|byte| *byte == b'\n').skip(1);
         let values = lines.filter_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":"));
-        values.filter_map(|value| std::str::from_utf8(value).ok()).map(str::trim).next()
+        values.filter_map(|value| std::str::from_utf8(value).ok()).map(str::trim).last()
     }
 
     fn after_version(&self) -> Option<&str> {
@@ -96,6 +96,12 @@ mod tests {
         let block = Block::new(out.into());
         assert_eq!((block.get("A"), block.get("A-B"), block.get("X")), (Some("17"), Some("twoX: 1"), None));
         assert_eq!((block.status(), block.description()), (None, None));
+    }
+
+    #[test]
+    fn of_two_headers_the_servers_own_which_is_behind_counts() {
+        let block = Block::new(Bytes::from_static(b"NATS/1.0\r\nNats-Sequence: 9\r\nNats-Sequence: 1\r\n\r\n"));
+        assert_eq!(block.get("Nats-Sequence"), Some("1"));
     }
 
     #[test]

@@ -184,8 +184,16 @@ impl Client {
     ///
     /// As [`Client::lease`]; `AMBIGUOUS` when it cannot be known whether it was executed, or whether as many replicas
     /// have it as it wants; what a refusal means.
-    pub async fn write(self: &Arc<Self>, mut packed: Packed, how: Write) -> Result<Value> {
-        let deadline = self.deadline();
+    pub async fn write(self: &Arc<Self>, packed: Packed, how: Write) -> Result<Value> {
+        self.write_until(packed, how, self.deadline()).await
+    }
+
+    /// As [`Client::write`], with a deadline of its own.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn write_until(self: &Arc<Self>, mut packed: Packed, how: Write, deadline: Instant) -> Result<Value> {
         loop {
             let lease = self.lease(deadline).await?;
             let Some(outcome) = self.submit(&lease, &mut packed, how, deadline).await? else { continue };

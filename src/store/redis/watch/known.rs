@@ -36,7 +36,9 @@ impl Known {
         let Some(found) = found else {
             return Ok(before.map(|record| Event::of(end_of(&record), record)));
         };
-        let kept = if self.bytes + found.size() <= MOST_BYTES { found.clone() } else { without_value(&found)? };
+        let has_room = self.bytes + found.size() <= MOST_BYTES;
+        // A copy: a long value as it was read holds on to all that was read with it.
+        let kept = if has_room { copy(&found, found.value(), &found.metadata())? } else { without_value(&found)? };
         self.bytes += kept.size();
         // A copy: a key as it was read holds on to all that was read with it.
         let known = known.unwrap_or_else(|| Bytes::copy_from_slice(full));
@@ -63,15 +65,12 @@ fn end_of(record: &Record) -> EventKind {
 }
 
 fn without_value(record: &Record) -> Result<Record> {
-    Record::new(Parts {
-        table: record.table(),
-        key: record.key(),
-        value: b"",
-        revision: record.revision(),
-        deadline: record.lifespan_deadline(),
-        max_idle_ms: 0,
-        metadata: &Metadata::default(),
-    })
+    copy(record, b"", &Metadata::default())
+}
+
+fn copy(record: &Record, value: &[u8], metadata: &Metadata) -> Result<Record> {
+    let (revision, deadline) = (record.revision(), record.lifespan_deadline());
+    Record::new(Parts { table: record.table(), key: record.key(), value, revision, deadline, max_idle_ms: 0, metadata })
 }
 
 #[cfg(all(test, not(larder_loom)))]
