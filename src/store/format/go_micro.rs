@@ -86,7 +86,7 @@ pub fn decode(bytes: &[u8]) -> Result<Contents<'static>> {
 }
 
 /// The record in an envelope that is written as Go and Larder write it, when it has no metadata and its key stands for
-/// itself; `None` for any other. A long value takes a tenth of the time that JSON takes.
+/// itself; `None` for any other. A get of 16 KiB from Go took 76 µs of processor time by the JSON parser, and 35 this way.
 fn decode_plain(bytes: &[u8]) -> Option<Contents<'static>> {
     let rest = bytes.strip_prefix(b"{\"key\":\"")?;
     let (key, rest) = rest.split_at(rest.iter().position(|byte| *byte == b'"')?);

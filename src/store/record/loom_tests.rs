@@ -1,5 +1,9 @@
 use super::*;
 
+fn parts<'a>(value: &'a [u8], metadata: &'a Metadata) -> Parts<'a> {
+    Parts { table: 1, key: b"key", value, revision: 1, deadline: clock::NEVER, max_idle_ms: 0, metadata }
+}
+
 /// `RUSTFLAGS="--cfg larder_loom" cargo test --lib loom`. (A name of our own: `loom` alone would change tokio too.)
 /// The count's atomics are loom's then, and a cell stands for the block's bytes: every order in which two threads
 /// can let go is tried, and a free that does not come after every read fails the model.
@@ -7,15 +11,7 @@ use super::*;
 fn the_last_of_two_threads_frees_the_block_and_nobody_uses_it_after() {
     loom::model(|| {
         let metadata = Metadata::default();
-        let parts = Parts {
-            table: 1,
-            key: b"key",
-            value: b"value",
-            revision: 1,
-            deadline: clock::NEVER,
-            max_idle_ms: 0,
-            metadata: &metadata,
-        };
+        let parts = parts(b"value", &metadata);
         let first = Record::new(parts).expect("small");
         let second = first.clone();
         let other = loom::thread::spawn(move || {
@@ -35,15 +31,7 @@ fn the_last_of_two_threads_frees_the_block_and_nobody_uses_it_after() {
 fn the_last_of_two_threads_gives_a_shared_value_back() {
     loom::model(|| {
         let metadata = Metadata::default();
-        let parts = Parts {
-            table: 1,
-            key: b"key",
-            value: b"",
-            revision: 1,
-            deadline: clock::NEVER,
-            max_idle_ms: 0,
-            metadata: &metadata,
-        };
+        let parts = parts(b"", &metadata);
         let first = Record::over(parts, Bytes::from_static(b"value")).expect("small");
         let second = first.clone();
         let other = loom::thread::spawn(move || assert_eq!(second.value(), b"value"));

@@ -4,7 +4,7 @@
 //! ([`super::revisions`]); the server takes it when it is above that of the record that is replaced, and the next one
 //! after that record's otherwise. A number of Lua is a double, which is exact to 2^53; microseconds since 1970 are below
 //! until the year 2255. In the other formats there is no place for a revision, and the content's [`fingerprint`] stands for
-//! it. A script can compare contents by their SHA-1 only, which is 9 µs of 16 KiB and would be paid by every read and write;
+//! it. A script can compare contents by their SHA-1 only, which is 4 µs of 16 KiB and would be paid by every read and write;
 //! so a conditional write, which is rare, reads what is there, and names its SHA-1 to the script.
 //!
 //! A value that is handed to a script is copied several times: of 16 KiB, 27 µs of the server's time where a plain `SET`

@@ -16,7 +16,7 @@ const BATCH: usize = 256 << 10;
 /// How many bytes TLS keeps back at most until it is flushed.
 const KEPT_BACK: usize = 64 << 10;
 /// From so many bytes on a copy costs more than a piece of its own.
-const LONG: usize = 4 << 10;
+pub const LONG: usize = 4 << 10;
 /// How many pieces are written at once.
 const PIECES: usize = 64;
 

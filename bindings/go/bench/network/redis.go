@@ -21,12 +21,11 @@ func redisClients(settings map[string]any) ([]client, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := strings.TrimPrefix(fmt.Sprint(settings["nodes"].([]any)[0]), "redis://")
-	second, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}, DisableCache: true})
+	second, err := newRueidis(settings)
 	if err != nil {
 		return nil, err
 	}
-	first := goredis.NewClient(&goredis.Options{Addr: address})
+	first := goredis.NewClient(&goredis.Options{Addr: address(settings)})
 	return []client{bare, ours, &goRedis{first}, &rueidisClient{second}}, nil
 }
 
@@ -37,12 +36,20 @@ func revisionClients(settings map[string]any) ([]client, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := strings.TrimPrefix(fmt.Sprint(settings["nodes"].([]any)[0]), "redis://")
-	peer, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}, DisableCache: true})
+	peer, err := newRueidis(settings)
 	if err != nil {
 		return nil, err
 	}
 	return []client{ours, &rueidisRevisions{rueidisClient{peer}, rueidis.NewLuaScript(putAbove)}}, nil
+}
+
+// address is where the server listens, as host:port.
+func address(settings map[string]any) string {
+	return strings.TrimPrefix(fmt.Sprint(settings["nodes"].([]any)[0]), "redis://")
+}
+
+func newRueidis(settings map[string]any) (rueidis.Client, error) {
+	return rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address(settings)}, DisableCache: true})
 }
 
 // putAbove writes a value behind eight bytes of its revision, which is above that of the value that it replaces.

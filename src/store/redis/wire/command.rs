@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-/// From so many bytes on a word is kept by itself: it is copied once, from its caller, and shared from then on.
-const LONG: usize = 4 << 10;
+use crate::store::remote::outgoing::LONG;
 
 /// One or more commands that go out together, with how many answers they get.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +61,7 @@ impl Packed {
         self.line(b'*', words);
     }
 
-    /// Adds a word of the command that was begun.
+    /// Adds a word of the command that was begun. A long one is copied here, and shared from then on.
     pub fn word(&mut self, word: &[u8]) {
         if word.len() >= LONG {
             return self.share(&Bytes::copy_from_slice(word));
