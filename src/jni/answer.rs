@@ -30,6 +30,10 @@ const HEADER: usize = 32;
 /// fetched.
 const IN_ONE_PIECE: usize = super::slots::PART;
 
+/// A record of at most this many bytes is given in one piece. What a longer one would be copied for more often costs more
+/// than the further call that fetches it, and what many of them come to is an array that a collector treats as a burden.
+const RECORD_IN_ONE_PIECE: usize = 1 << 10;
+
 /// An answer for Java.
 pub struct Answer {
     status: Status,
@@ -128,7 +132,7 @@ impl Answer {
             Payload::Nothing => (Vec::new(), None),
             Payload::Bytes(bytes) if HEADER + bytes.len() <= IN_ONE_PIECE => (bytes, None),
             Payload::Bytes(bytes) => (Vec::new(), Some(Large::Bytes(bytes))),
-            Payload::Record(record) if HEADER + record.size() <= IN_ONE_PIECE / 2 => {
+            Payload::Record(record) if record.size() <= RECORD_IN_ONE_PIECE => {
                 (flat::records(&[Some(record)]).unwrap_or_default(), None)
             }
             Payload::Record(record) => (Vec::new(), Some(Large::Record(record))),

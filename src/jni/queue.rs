@@ -12,6 +12,7 @@ use crate::boundary::guard::{protect, protect_or};
 use crate::boundary::queue::{Completion, Queue};
 use crate::error::Status;
 use crate::ffi::pointer::wait_from_ms;
+use crate::recycled::Recycled;
 use crate::sync::Mutex;
 
 /// How long the dispatcher is held up when completions could not be taken, so that it does not ask in a busy loop.
@@ -92,7 +93,7 @@ pub unsafe extern "system" fn submit(
         let environment = Environment::new(env);
         let submitted = protect(|| {
             let request = environment.bytes(request, "request")?;
-            let value = environment.optional_bytes(value, "value")?;
+            let value = environment.optional_bytes(value, "value")?.map(Recycled::from);
             let parsed = Parsed::read(&request, value.as_deref())?;
             let timeout = parsed.timeout()?;
             let checked = parsed.check(target)?;

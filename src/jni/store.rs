@@ -19,6 +19,7 @@ use crate::ffi::options::lifetime;
 use crate::ffi::store_many::{ValueBuffer, get_many_into};
 use crate::ffi::store_read::COPIED_WHILE_PINNED;
 use crate::ffi::store_write::status_of;
+use crate::recycled::Recycled;
 use crate::store::Lookup;
 use crate::store::options::PutOptions;
 
@@ -183,7 +184,7 @@ pub unsafe extern "system" fn call(
         let environment = Environment::new(env);
         respond(environment, || {
             let request = environment.bytes(request, "request")?;
-            let value = environment.optional_bytes(value, "value")?;
+            let value = environment.optional_bytes(value, "value")?.map(Recycled::from);
             carry_out(target, &request, value.as_deref())
         })
     }

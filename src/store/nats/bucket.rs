@@ -163,7 +163,7 @@ impl Bucket {
             return Ok(Some(Arc::clone(facts)));
         }
         drop(session);
-        self.refresh(connection, end).await
+        Box::pin(self.refresh(connection, end)).await
     }
 
     /// As [`Bucket::facts`], asked of the server now.
@@ -211,6 +211,10 @@ impl Bucket {
         if let Some(facts) = self.facts(connection, end).await? {
             return Ok(facts);
         }
+        Box::pin(self.create(connection, end)).await
+    }
+
+    async fn create(&self, connection: &Arc<Connection>, end: Instant) -> Result<Arc<Facts>> {
         let session = connection.session(end).await?;
         let request = creation(&connection.config, &self.name, &self.stream, session.version);
         let asked_on = session.number;

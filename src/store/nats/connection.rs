@@ -120,6 +120,11 @@ impl Connection {
         if let Some(session) = self.current() {
             return Ok(session);
         }
+        Box::pin(self.wait_for_session(end)).await
+    }
+
+    #[cold]
+    async fn wait_for_session(self: &Arc<Self>, end: Instant) -> Result<Arc<Session>> {
         self.start()?;
         let mut link = self.link.subscribe();
         loop {

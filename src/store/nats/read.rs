@@ -77,7 +77,7 @@ impl Table {
         end: Instant,
     ) -> Result<Option<Record>> {
         if entry::is_dead_by_bucket_only(&facts, stored) {
-            self.renew(&mut facts, end).await?;
+            Box::pin(self.renew(&mut facts, end)).await?;
         }
         entry::record(self.keys.format(), &facts, key, stored)
     }
@@ -95,7 +95,7 @@ impl Table {
             // With one replica it is the leader that answers.
             let asks_leader = self.config().read_your_writes && facts.replicas > 1;
             if asks_leader || !facts.allow_direct {
-                return Ok(self.leaders(nats_key, end).await?.map(|stored| (facts, stored)));
+                return Ok(Box::pin(self.leaders(nats_key, end)).await?.map(|stored| (facts, stored)));
             }
             match self.direct(&subject, limit, end).await? {
                 Direct::Found(stored) => return Ok(Some((facts, stored))),
@@ -104,7 +104,8 @@ impl Table {
                     if matches!(missing, Direct::Silence) {
                         limit = limit.saturating_mul(2);
                     }
-                    let Some(now) = self.bucket.refresh(&self.engine.connection, end).await? else { return Ok(None) };
+                    let now = Box::pin(self.bucket.refresh(&self.engine.connection, end)).await?;
+                    let Some(now) = now else { return Ok(None) };
                     facts = now;
                     if facts.allow_direct && !pause(end).await {
                         let text = format!("no replica of the bucket {} answers", self.bucket.name);

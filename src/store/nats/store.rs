@@ -60,6 +60,11 @@ impl Table {
         self.bucket.facts(&self.engine.connection, end).await
     }
 
+    /// When the present call has to end. Asked while its future is polled.
+    pub fn end(&self) -> Instant {
+        self.engine.connection.end()
+    }
+
     /// Asks the bucket anew; what was known stays where it is gone.
     ///
     /// # Errors
@@ -135,8 +140,8 @@ impl NatsStore {
         NatsStore { table: Arc::new(table) }
     }
 
-    /// A reply that `work` gives, with the end of its call; `CLOSED` at once after the backend was closed.
-    fn reply<T, F>(&self, work: impl FnOnce(Arc<Table>, Instant) -> F + Send + 'static) -> Reply<T>
+    /// A reply that `work` gives; `CLOSED` at once after the backend was closed.
+    fn reply<T, F>(&self, work: impl FnOnce(Arc<Table>) -> F) -> Reply<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
@@ -144,11 +149,7 @@ impl NatsStore {
         if let Err(error) = self.table.engine.check_open() {
             return Reply::Ready(Err(error));
         }
-        let table = Arc::clone(&self.table);
-        Reply::pending(async move {
-            let end = table.engine.connection.end();
-            work(table, end).await
-        })
+        Reply::pending(work(Arc::clone(&self.table)))
     }
 }
 
@@ -178,7 +179,8 @@ impl Store for NatsStore {
     fn get(&self, key: &[u8]) -> Reply<Option<Record>> {
         let nats_key = checked!(self.table.keys.nats_key(key));
         let key = key.to_vec();
-        self.reply(move |table, end| async move {
+        self.reply(move |table| async move {
+            let end = table.end();
             let record = table.read(&key, &nats_key, end).await?;
             table.engine.counters.read(record.is_some());
             Ok(record)
@@ -190,7 +192,8 @@ impl Store for NatsStore {
             checked!(self.table.keys.nats_key(key));
         }
         let keys = keys.iter().map(|key| key.to_vec()).collect();
-        self.reply(move |table, end| async move {
+        self.reply(move |table| async move {
+            let end = table.end();
             let records = table.read_many(keys, end).await?;
             records.iter().for_each(|record| table.engine.counters.read(record.is_some()));
             Ok(records)
@@ -200,23 +203,35 @@ impl Store for NatsStore {
     fn contains(&self, key: &[u8]) -> Reply<bool> {
         let nats_key = checked!(self.table.keys.nats_key(key));
         let key = key.to_vec();
-        self.reply(move |table, end| async move { Ok(table.read(&key, &nats_key, end).await?.is_some()) })
+        self.reply(move |table| async move {
+            let end = table.end();
+            Ok(table.read(&key, &nats_key, end).await?.is_some())
+        })
     }
 
     fn put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Reply<Outcome> {
         let write = checked!(self.table.prepare(key, value, options));
-        self.reply(move |table, end| async move { table.put(&write, end).await })
+        self.reply(move |table| async move {
+            let end = table.end();
+            table.put(&write, end).await
+        })
     }
 
     fn put_many(&self, entries: &[Entry<'_>]) -> Reply<Vec<Result<Outcome>>> {
         let prepare = |entry: &Entry<'_>| self.table.prepare(entry.key, entry.value, &entry.options);
         let writes = entries.iter().map(prepare).collect();
-        self.reply(move |table, end| async move { Ok(table.put_all(writes, end).await) })
+        self.reply(move |table| async move {
+            let end = table.end();
+            Ok(table.put_all(writes, end).await)
+        })
     }
 
     fn remove(&self, key: &[u8], revision: Option<u64>) -> Reply<Outcome> {
         let nats_key = checked!(self.table.keys.nats_key(key));
-        self.reply(move |table, end| async move { table.take_out(&nats_key, revision, end).await })
+        self.reply(move |table| async move {
+            let end = table.end();
+            table.take_out(&nats_key, revision, end).await
+        })
     }
 
     fn remove_many(&self, keys: &[&[u8]]) -> Reply<u64> {
@@ -224,7 +239,10 @@ impl Store for NatsStore {
         let mut nats_keys = checked!(nats_keys);
         nats_keys.sort_unstable();
         nats_keys.dedup();
-        self.reply(move |table, end| async move { table.remove_all(nats_keys, end).await })
+        self.reply(move |table| async move {
+            let end = table.end();
+            table.remove_all(nats_keys, end).await
+        })
     }
 
     fn touch(&self, key: &[u8], lifetime: Lifetime) -> Reply<bool> {
@@ -239,19 +257,24 @@ impl Store for NatsStore {
 
     fn list(&self, options: &ListOptions) -> Reply<Vec<Record>> {
         let options = options.clone();
-        self.reply(move |table, end| async move { table.list(&options, end).await })
+        self.reply(move |table| async move {
+            let end = table.end();
+            table.list(&options, end).await
+        })
     }
 
     fn cursor(&self, options: &ListOptions) -> Reply<Box<dyn Cursor>> {
         let options = options.clone();
-        self.reply(move |table, end| async move {
+        self.reply(move |table| async move {
+            let end = table.end();
             let listed = table.listed(&options, end).await?;
             Ok(Box::new(NatsCursor::new(table, listed, options.projection)) as Box<dyn Cursor>)
         })
     }
 
     fn clear(&self) -> Reply<u64> {
-        self.reply(move |table, end| async move {
+        self.reply(move |table| async move {
+            let end = table.end();
             // Each record by its own mark and not by a purge, of which no watch would hear.
             let nats_keys = table.nats_keys(end).await?;
             table.remove_all(nats_keys, end).await
@@ -259,24 +282,39 @@ impl Store for NatsStore {
     }
 
     fn size(&self) -> Reply<u64> {
-        self.reply(move |table, end| async move { Ok(table.list(&ListOptions::default(), end).await?.len() as u64) })
+        self.reply(move |table| async move {
+            let end = table.end();
+            Ok(table.list(&ListOptions::default(), end).await?.len() as u64)
+        })
     }
 
     fn watch(&self, options: &WatchOptions) -> Reply<Arc<dyn Watch>> {
         let options = options.clone();
-        self.reply(move |table, end| async move { watch::begin(table, options, end).await })
+        self.reply(move |table| async move {
+            let end = table.end();
+            watch::begin(table, options, end).await
+        })
     }
 
     fn statistics(&self) -> Reply<Statistics> {
-        self.reply(move |table, end| async move { table.statistics(end).await })
+        self.reply(move |table| async move {
+            let end = table.end();
+            table.statistics(end).await
+        })
     }
 
     fn ping(&self) -> Reply<()> {
-        self.reply(move |table, end| async move { table.ping(end).await })
+        self.reply(move |table| async move {
+            let end = table.end();
+            table.ping(end).await
+        })
     }
 
     fn server_time(&self) -> Reply<Option<SystemTime>> {
-        self.reply(move |table, end| async move { table.bucket.server_time(&table.engine.connection, end).await })
+        self.reply(move |table| async move {
+            let end = table.end();
+            table.bucket.server_time(&table.engine.connection, end).await
+        })
     }
 
     fn describe(&self) -> Value {

@@ -70,8 +70,8 @@ impl Table {
                 };
                 Outcome::Done { revision }
             }
-            Condition::IfAbsent => self.put_if_absent(facts, write, end).await?,
-            Condition::IfRevision(revision) => self.put_if_revision(facts, write, revision, end).await?,
+            Condition::IfAbsent => Box::pin(self.put_if_absent(facts, write, end)).await?,
+            Condition::IfRevision(revision) => Box::pin(self.put_if_revision(facts, write, revision, end)).await?,
         };
         if matches!(outcome, Outcome::Done { .. }) {
             self.engine.counters.wrote(1);
@@ -212,17 +212,21 @@ impl Table {
                         Err(error) => return Err(self.refused(&error)),
                     }
                 }
-                // Nobody has taken it: the bucket is gone and is made anew, or it has no leader for the moment.
-                Answer::NoResponders => {
-                    let was_there = self.bucket.refresh(connection, end).await?.is_some();
-                    self.bucket.bind(connection, end).await?;
-                    if was_there && !pause(end).await {
-                        let text = format!("the bucket {} has no leader", self.bucket.name);
-                        return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
-                    }
-                }
+                Answer::NoResponders => Box::pin(self.find_taker(end)).await?,
             }
         }
+    }
+
+    /// For a message that nobody has taken: makes the bucket anew where it is gone, or waits a little for its leader.
+    async fn find_taker(&self, end: Instant) -> Result<()> {
+        let connection = &self.engine.connection;
+        let was_there = self.bucket.refresh(connection, end).await?.is_some();
+        self.bucket.bind(connection, end).await?;
+        if was_there && !pause(end).await {
+            let text = format!("the bucket {} has no leader", self.bucket.name);
+            return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
+        }
+        Ok(())
     }
 
     fn refused(&self, error: &ApiError) -> Error {

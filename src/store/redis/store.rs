@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::error::{Error, Result, Status};
 use crate::store::event::{Cursor, Watch};
@@ -17,7 +18,7 @@ use crate::store::redis::master::client::{Client, Write};
 use crate::store::redis::master::lease::Lane;
 use crate::store::redis::records::layout::{self, Layout};
 use crate::store::redis::records::reading::{self, CHUNK, Pages, Part};
-use crate::store::redis::records::writing::{self, Command, Terms};
+use crate::store::redis::records::writing::{self, Command, Compares, Terms};
 use crate::store::redis::watch::RedisWatch;
 use crate::store::redis::wire::{Packed, Value};
 use crate::store::redis::{script, server_clock};
@@ -136,13 +137,13 @@ impl RedisStore {
 }
 
 /// Sends a put and reads its answer.
-async fn put(client: &Arc<Client>, command: Command, durability: Durability) -> Result<Outcome> {
+async fn put(client: &Arc<Client>, mut command: Command, durability: Durability) -> Result<Outcome> {
     let length = command.packed.length();
     if length > LEAST_LIMIT {
         client.lease(client.deadline()).await?;
         layout::check("value", length, client.most_bytes.load(Ordering::Relaxed))?;
     }
-    let outcome = write(client, command, durability).await?;
+    let outcome = write(client, &mut command, durability).await?;
     if let Outcome::Done { .. } = outcome {
         client.counters.wrote(1);
     }
@@ -150,28 +151,42 @@ async fn put(client: &Arc<Client>, command: Command, durability: Durability) -> 
 }
 
 /// Sends a command that writes, once more in another way where that is needed, and reads what it came to.
-async fn write(client: &Arc<Client>, mut command: Command, durability: Durability) -> Result<Outcome> {
+async fn write(client: &Arc<Client>, command: &mut Command, durability: Durability) -> Result<Outcome> {
     let deadline = client.deadline();
-    if let Some(compares) = command.compares.take() {
-        let get = Packed::of(&[b"GET", &compares.full]);
-        let answers = client.read_until(get, Lane::Quick, deadline).await.map_err(unwritten)?;
-        let Some(present) = answers.first().and_then(Value::as_bytes) else { return Ok(Outcome::NotFound) };
-        let revision = script::fingerprint(present);
-        if revision != compares.revision {
-            return Ok(Outcome::Conflict { revision });
-        }
-        command.packed.word(script::sha1(present).as_bytes());
+    if let Some(compares) = command.compares.take()
+        && let Some(outcome) = Box::pin(compare(client, compares, &mut command.packed, deadline)).await?
+    {
+        return Ok(outcome);
     }
     let how = Write { durability, has_written: command.has_written };
-    let answer = client.write_until(command.packed, how, deadline).await?;
-    match command.otherwise {
+    let answer = client.write_until(std::mem::take(&mut command.packed), how, deadline).await?;
+    match &command.otherwise {
         Some(otherwise) if !(command.has_written)(&answer) => {
             let script = otherwise.command();
             let how = Write { durability, has_written: script.has_written };
-            script.meaning.outcome(&client.write_until(script.packed, how, deadline).await?)
+            script.meaning.outcome(&Box::pin(client.write_until(script.packed, how, deadline)).await?)
         }
         _ => command.meaning.outcome(&answer),
     }
+}
+
+/// Reads what a write depends on, and adds its SHA-1 to the commands; says what the write comes to when something else is
+/// there.
+async fn compare(
+    client: &Arc<Client>,
+    compares: Box<Compares>,
+    packed: &mut Packed,
+    deadline: Instant,
+) -> Result<Option<Outcome>> {
+    let get = Packed::of(&[b"GET", &compares.full]);
+    let answers = client.read_until(get, Lane::Quick, deadline).await.map_err(unwritten)?;
+    let Some(present) = answers.first().and_then(Value::as_bytes) else { return Ok(Some(Outcome::NotFound)) };
+    let revision = script::fingerprint(present);
+    if revision != compares.revision {
+        return Ok(Some(Outcome::Conflict { revision }));
+    }
+    packed.word(script::sha1(present).as_bytes());
+    Ok(None)
 }
 
 /// What it means for a write that the read before it got no answer.
@@ -309,11 +324,11 @@ impl Store for RedisStore {
         if let Err(error) = self.refuse_closed().and_then(|()| self.layout.check_key(key)) {
             return Reply::Ready(Err(error));
         }
-        let command = writing::remove(&self.layout, key, revision);
+        let mut command = writing::remove(&self.layout, key, revision);
         let durability = self.durability(Durability::Default);
         let client = Arc::clone(&self.client);
         Reply::pending(async move {
-            let outcome = write(&client, command, durability).await?;
+            let outcome = write(&client, &mut command, durability).await?;
             if let Outcome::Done { .. } = outcome {
                 client.counters.removed(1);
             }

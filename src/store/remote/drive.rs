@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior};
 
+use crate::recycled;
+
 /// How often the task looks whether the server still speaks. One that does not is given up at the [silence]'s seventh tick:
 /// after 2.4 s at least, 2.8 s at most, as it falls silent within one.
 ///
@@ -85,6 +87,7 @@ fn poll(connection: &mut impl Exchange, tick: &mut Interval, context: &mut Conte
     // After the reading, so that what has come counts.
     connection.expire(context);
     while tick.poll_tick(context).is_ready() {
+        recycled::rest();
         // What was read and is not given out yet is a word of the server's, too.
         if next == Next::Yield {
             continue;

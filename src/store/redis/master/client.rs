@@ -115,7 +115,7 @@ impl Client {
         {
             return Ok(Arc::clone(lease));
         }
-        self.wait_for_lease(deadline).await
+        Box::pin(self.wait_for_lease(deadline)).await
     }
 
     #[cold]
@@ -169,7 +169,7 @@ impl Client {
             match lease.connection(lane).ask(&mut packed, deadline).await {
                 Ok(answers) => match refusal::find(&answers) {
                     None => return Ok(answers),
-                    Some(refusal) => self.heed(refusal, &lease, deadline).await?,
+                    Some(refusal) => Box::pin(self.heed(refusal, &lease, deadline)).await?,
                 },
                 Err(Unanswered::Broken(broken)) => lease.retire(&broken.reason),
                 Err(Unanswered::Late { sent: true }) => return Err(late(&lease)),
@@ -200,7 +200,7 @@ impl Client {
             match outcome {
                 Ok(mut answers) => match refusal::find(&answers) {
                     None => return Ok(answers.pop().unwrap_or(Value::Nil)),
-                    Some(refusal) => self.heed(refusal, &lease, deadline).await?,
+                    Some(refusal) => Box::pin(self.heed(refusal, &lease, deadline)).await?,
                 },
                 Err(Unanswered::Broken(broken)) if broken.sent => {
                     lease.retire(&broken.reason);
@@ -210,7 +210,7 @@ impl Client {
                 }
                 Err(Unanswered::Broken(broken)) if how.durability == Durability::None => lease.retire(&broken.reason),
                 // Whether the server has to be left for it, the committer knows.
-                Err(Unanswered::Broken(broken)) => pause(deadline, &broken.reason).await?,
+                Err(Unanswered::Broken(broken)) => Box::pin(pause(deadline, &broken.reason)).await?,
                 Err(Unanswered::Late { sent: true }) => return Err(unconfirmed(&lease, how.durability)),
                 Err(Unanswered::Late { sent: false }) => return Err(unavailable(None)),
             }
@@ -219,7 +219,7 @@ impl Client {
 
     /// Sends a write and waits for what comes of it; `None` when it has to be tried again.
     async fn submit(
-        self: &Arc<Self>,
+        &self,
         lease: &Arc<Lease>,
         packed: &mut Packed,
         how: Write,
@@ -229,6 +229,16 @@ impl Client {
             let lane = if packed.length() > LONG { Lane::Long } else { Lane::Quick };
             return Ok(Some(lease.connection(lane).ask(packed, deadline).await));
         }
+        Box::pin(self.submit_durable(lease, packed, how, deadline)).await
+    }
+
+    async fn submit_durable(
+        &self,
+        lease: &Arc<Lease>,
+        packed: &mut Packed,
+        how: Write,
+        deadline: Instant,
+    ) -> Result<Option<std::result::Result<Answers, Unanswered>>> {
         let made = lease.committer(&self.config.server, self.monitor.as_ref());
         match tokio::time::timeout_at(deadline, made).await {
             Ok(Ok(committer)) => {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::error::{Error, Result, Status};
+use crate::recycled;
 use crate::store::format::{Contents, envelope};
 use crate::store::options::{Condition, Lifetime, Outcome, PutOptions, Term};
 use crate::store::redis::records::layout::Layout;
@@ -32,9 +33,9 @@ pub struct Command {
     /// What an answer means.
     pub meaning: Meaning,
     /// How to ask again when the transaction wrote nothing, for a write that is one.
-    pub otherwise: Option<Otherwise>,
+    pub otherwise: Option<Box<Otherwise>>,
     /// What has to be there, for a write that depends on a bare value. Its SHA-1 is the last word, which is still to come.
-    pub compares: Option<Compares>,
+    pub compares: Option<Box<Compares>>,
 }
 
 /// A bare value that has to be there.
@@ -157,7 +158,7 @@ pub fn put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, term
 fn put_envelope(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, terms: Terms) -> Command {
     let life_ms = terms.lifespan_ms;
     let now = layout.clock.unix_ms();
-    let stored = Bytes::from(envelope::encode(&Contents {
+    let stored = recycled::share(envelope::encode(&Contents {
         key: None,
         value: Cow::Borrowed(value),
         metadata: options.metadata.clone(),
@@ -210,7 +211,7 @@ fn put_by_transaction(full: Vec<u8>, envelope: Bytes, terms: Terms) -> Command {
         packed.number(life_ms);
     }
     packed.push(&[b"EXEC"]);
-    let otherwise = Some(Otherwise { full, envelope, revision, life_ms });
+    let otherwise = Some(Box::new(Otherwise { full, envelope, revision, life_ms }));
     Command { otherwise, ..Command::plain(packed, has_transacted, Meaning::Transaction(revision)) }
 }
 
@@ -239,7 +240,7 @@ fn put_bare(layout: &Layout, key: &[u8], value: &[u8], condition: Condition, lif
     packed.word(value);
     packed.number(life_ms);
     let compares = match condition {
-        Condition::IfRevision(expected) => Some(Compares { full: layout.full(key), revision: expected }),
+        Condition::IfRevision(expected) => Some(Box::new(Compares { full: layout.full(key), revision: expected })),
         Condition::IfAbsent | Condition::Always => {
             packed.word(b"-");
             None
@@ -261,7 +262,7 @@ pub fn remove(layout: &Layout, key: &[u8], revision: Option<u64>) -> Command {
         return Command::plain(packed, |answer| answer.as_bytes().is_some(), Meaning::BareRemoved);
     };
     SCRIPTS.remove_bare_if.begin(&mut packed, &layout.prefix, key, 1);
-    let compares = Some(Compares { full: layout.full(key), revision });
+    let compares = Some(Box::new(Compares { full: layout.full(key), revision }));
     Command { compares, ..Command::plain(packed, is_one, Meaning::Bare(revision)) }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::recycled;
 use crate::store::remote::outgoing::LONG;
 
 /// One or more commands that go out together, with how many answers they get.
@@ -64,7 +65,7 @@ impl Packed {
     /// Adds a word of the command that was begun. A long one is copied here, and shared from then on.
     pub fn word(&mut self, word: &[u8]) {
         if word.len() >= LONG {
-            return self.share(&Bytes::copy_from_slice(word));
+            return self.share(&recycled::copy(word));
         }
         self.line(b'$', word.len());
         self.bytes.extend_from_slice(word);
