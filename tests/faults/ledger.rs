@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// What one round came to.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Writes that were acknowledged.
     pub acknowledged: u64,
@@ -26,8 +26,8 @@ pub struct Tally {
     pub stale: u64,
     /// The longest time between two acknowledged writes.
     pub gap: Duration,
-    /// From the moment when it could go on to the next acknowledged write.
-    pub follow: Duration,
+    /// From the moment when it could go on to the next acknowledged write, round by round.
+    pub follows: Vec<Duration>,
 }
 
 /// The history of every key.
@@ -100,13 +100,13 @@ impl Ledger {
         sorted.sort_unstable();
         tally.gap = sorted.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
         let next = sorted.iter().find(|at| **at >= could_go_on);
-        tally.follow = next.map_or(Duration::MAX, |at| *at - could_go_on);
+        tally.follows.push(next.map_or(Duration::MAX, |at| *at - could_go_on));
         tally
     }
 }
 
 impl Tally {
-    /// The sum of rounds, with the worst gap and the worst time to follow.
+    /// The sum of rounds, with the worst gap and all times to follow.
     pub fn add(&mut self, other: &Tally) {
         self.acknowledged += other.acknowledged;
         self.lost += other.lost;
@@ -116,6 +116,14 @@ impl Tally {
         self.phantom += other.phantom;
         self.stale += other.stale;
         self.gap = self.gap.max(other.gap);
-        self.follow = self.follow.max(other.follow);
+        self.follows.extend_from_slice(&other.follows);
+    }
+
+    /// The median and the worst time to follow.
+    pub fn follow(&self) -> (Duration, Duration) {
+        let mut sorted = self.follows.clone();
+        sorted.sort_unstable();
+        let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+        (median, sorted.last().copied().unwrap_or_default())
     }
 }

@@ -50,9 +50,9 @@ fn main() -> ExitCode {
     let only = value("--only").unwrap_or_default();
     let chosen: Vec<Scenario> = scenarios().into_iter().filter(|scenario| scenario.name.contains(&only)).collect();
     println!(
-        "| fault | rounds | acknowledged | lost | ambiguous | late | refused | phantom | stale | gap ms | follow ms |"
+        "| fault | rounds | acknowledged | lost | ambiguous | late | refused | phantom | stale | gap ms | follow ms, median | worst |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     // Servers are waited for more than they work, so some scenarios go on at once.
     let (queue, failed) = (std::sync::Mutex::new(chosen.into_iter()), std::sync::atomic::AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -108,7 +108,7 @@ fn parent(scenario: &Scenario, rounds: usize) -> bool {
     };
     let number = |name: &str| tally[name].as_u64().expect("a number");
     println!(
-        "| {} | {rounds} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+        "| {} | {rounds} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         scenario.name,
         number("acknowledged"),
         number("lost"),
@@ -119,6 +119,7 @@ fn parent(scenario: &Scenario, rounds: usize) -> bool {
         number("stale"),
         number("gap_ms"),
         number("follow_ms"),
+        number("worst_follow_ms"),
     );
     let fine = number("phantom") == 0 && !(scenario.durable && number("lost") > 0) && number("acknowledged") > 0;
     if !fine {
@@ -128,6 +129,7 @@ fn parent(scenario: &Scenario, rounds: usize) -> bool {
 }
 
 fn as_json(tally: &Tally) -> Value {
+    let (median, worst) = tally.follow();
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     json!({
         "acknowledged": tally.acknowledged,
@@ -138,7 +140,8 @@ fn as_json(tally: &Tally) -> Value {
         "phantom": tally.phantom,
         "stale": tally.stale,
         "gap_ms": ms(tally.gap),
-        "follow_ms": ms(tally.follow),
+        "follow_ms": ms(median),
+        "worst_follow_ms": ms(worst),
     })
 }
 

@@ -6,7 +6,7 @@
 //! them report, and the second `ROLE` says how far each of them is. Who has a write is judged by that, by address:
 //! `WAIT` alone only counts.
 //!
-//! `WAIT` is asked for what the pipeline's own writes need, and for no longer than their callers wait. A write that it did
+//! `WAIT` is asked for what the pipeline's own writes need of the replicas that are attached, and for no longer than their callers wait. A write that it did
 //! not settle is judged by the `ROLE` of every pipeline after it, and has one of its own only while there is nothing to
 //! send, and that a short one: replicas that one write waits for in vain hold no other up.
 //!
@@ -269,7 +269,7 @@ impl Task {
         let candidates = self.candidates();
         let (mut count, mut left) = (0, SHORTEST);
         for (needed, deadline) in writes {
-            count = count.max(self.seen.wanted(needed, candidates.as_ref()));
+            count = count.max(self.seen.to_count(needed, candidates.as_ref()));
             left = left.max(deadline.saturating_duration_since(Instant::now()));
         }
         (count, left.min(slice))

@@ -44,9 +44,15 @@ impl Replicas {
             && self.attached.iter().filter(must).all(|replica| replica.offset >= offset)
     }
 
-    /// How many replicas `WAIT` has to count. Those who need not have the write are counted by it, too: as many as were
-    /// in step the last time, or it would come back at once when they stand in for others, again and again.
-    pub fn wanted(&self, needed: Durability, candidates: Option<&Candidates>) -> usize {
+    /// How many replicas `WAIT` has to count: as many as are wanted, but of those that are attached. For one that is not,
+    /// it would wait all its time, while the sentinels may come to say that it need not have the write.
+    pub fn to_count(&self, needed: Durability, candidates: Option<&Candidates>) -> usize {
+        self.wanted(needed, candidates).min(self.attached.len().max(1))
+    }
+
+    /// How many have to have the write. Those who need not are counted by `WAIT`, too: as many as were in step the last
+    /// time, or it would come back at once when they stand in for others, again and again.
+    fn wanted(&self, needed: Durability, candidates: Option<&Candidates>) -> usize {
         let candidates = match (needed, candidates) {
             (Durability::Default | Durability::None, _) => return 0,
             (Durability::Replicas(needed), _) => return usize::from(needed),
@@ -119,5 +125,18 @@ mod tests {
         assert_eq!(wanted(&[(1, 9), (2, 10), (3, 4)], &[1], &[2, 3]), 2);
         assert_eq!(wanted(&[(1, 9), (2, 9)], &[], &[]), 2);
         assert_eq!(attached(&[(1, 10)]).wanted(Durability::All, None), 2);
+    }
+
+    #[test]
+    fn it_is_not_waited_for_one_that_is_not_attached() {
+        let to_count = |replicas: &[(u16, u64)], durability| {
+            attached(replicas).to_count(durability, Some(&candidates(&[1, 2], &[])))
+        };
+        assert_eq!(to_count(&[(1, 9), (2, 9)], Durability::All), 2);
+        assert_eq!(to_count(&[(1, 9)], Durability::All), 1);
+        assert_eq!(to_count(&[(1, 9)], Durability::Replicas(3)), 1);
+        // 0 would be nobody, and come back at once.
+        assert_eq!(to_count(&[], Durability::All), 1);
+        assert_eq!(to_count(&[], Durability::None), 0);
     }
 }

@@ -15,7 +15,8 @@
 //!   they knew of it, pass over whoever has reported nothing since, and a master reports no offset, so that it counts as
 //!   being at 0, and any replica of the same or a better priority that has reported an offset goes before it. Such a
 //!   replica must be there, to a majority, and no sentinel may say otherwise. For the old master to be chosen all the
-//!   same, that replica has to fail together with the new master: a second fault within the first.
+//!   same, that replica has to fail together with the new master: a second fault within the first. Of a replica that a
+//!   sentinel has just forgotten counts what it had said before: it asks at once, and can choose nobody who has not answered.
 //!
 //! The sentinel that leads a failover names the new master from its promotion on, and for a second or so lists the old
 //! master's replicas, the new master among them: that is the master itself, and no candidate.

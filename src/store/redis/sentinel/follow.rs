@@ -17,7 +17,7 @@ use crate::store::remote::backoff::Backoff;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How often after an announcement, and for how long: a sentinel that has a new master, or knows of a new replica, asks
 /// them for their roles first, and says what it hears only when it is asked.
-const EAGER_INTERVAL: Duration = Duration::from_millis(100);
+const EAGER_INTERVAL: Duration = Duration::from_millis(25);
 const EAGER: Duration = Duration::from_secs(2);
 /// How long its answer may take.
 const PATIENCE: Duration = Duration::from_secs(1);

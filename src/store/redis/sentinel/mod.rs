@@ -181,7 +181,13 @@ impl Monitor {
             let mut sightings = self.sightings.lock();
             let sighting = sightings.entry(address.clone()).or_default();
             match seen {
-                Ok(view) => *sighting = Sighting { view: Some(view), error: None },
+                Ok(view) => {
+                    let view = match &sighting.view {
+                        Some(before) => view.remembering(before),
+                        None => view,
+                    };
+                    *sighting = Sighting { view: Some(view), error: None };
+                }
                 Err(error) => *sighting = Sighting { view: None, error: Some(error) },
             }
         }

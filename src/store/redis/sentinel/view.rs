@@ -26,6 +26,21 @@ pub struct View {
     pub replicas: Vec<Listed>,
 }
 
+impl View {
+    /// This view, with what the same sentinel said just before of replicas that it says nothing of now. At a change of
+    /// masters it forgets what they reported, asks them anew, and can choose none of them until they have answered.
+    pub fn remembering(mut self, before: &View) -> View {
+        let silent = self.replicas.iter_mut().filter(|replica| replica.reported == Reported::Nothing);
+        for replica in silent {
+            let known = before.replicas.iter().find(|known| known.address == replica.address);
+            if let Some(known) = known.filter(|known| known.reported == Reported::Replica) {
+                *replica = Listed { is_down: replica.is_down, ..known.clone() };
+            }
+        }
+        self
+    }
+}
+
 /// The master that the views name: that of the newest epoch; of several of one epoch, that of the most sentinels.
 ///
 /// The epoch is what the sentinels themselves agree by: a sentinel that was cut off holds an old one, and the leader of
@@ -107,6 +122,26 @@ mod tests {
         // The same sentinel by three addresses has one vote.
         let (twice, other) = (view("a", 2, 5), [view("b", 1, 5), view("c", 1, 5)]);
         assert_eq!(decided(&[twice.clone(), twice.clone(), twice, other[0].clone(), other[1].clone()]), Some(1));
+    }
+
+    #[test]
+    fn what_a_sentinel_forgets_at_a_change_of_masters_is_remembered_of_replicas_and_of_nobody_else() {
+        let listed = |port, reported, offset| {
+            let (is_down, priority) = (false, if offset == Some(7) { 50 } else { USUAL_PRIORITY });
+            Listed { address: at(port), is_down, reported, priority, offset }
+        };
+        let before = View {
+            replicas: vec![listed(2, Reported::Replica, Some(7)), listed(3, Reported::Master, Some(7))],
+            ..view("a", 1, 1)
+        };
+        let silent = |port| listed(port, Reported::Nothing, Some(0));
+        let after = View { replicas: vec![silent(2), silent(3), silent(1)], ..view("a", 4, 2) };
+        let replicas = after.clone().remembering(&before).replicas;
+        assert_eq!(replicas, [before.replicas[0].clone(), silent(3), silent(1)]);
+        let down = View { replicas: vec![Listed { is_down: true, ..silent(2) }], ..after };
+        assert_eq!(down.remembering(&before).replicas, [Listed { is_down: true, ..before.replicas[0].clone() }]);
+        let spoken = View { replicas: vec![listed(2, Reported::Master, Some(0))], ..view("a", 4, 2) };
+        assert_eq!(spoken.clone().remembering(&before), spoken);
     }
 
     #[test]

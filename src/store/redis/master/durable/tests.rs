@@ -93,7 +93,8 @@ fn it_is_waited_no_longer_than_the_callers_do_and_never_for_ever() {
             let _ticket = send(&committer, b"SET", 2, limit);
             asked(&pipeline_of(&mut server).await)
         });
-        assert!(count == 2 && expected.contains(&slice), "{count} replicas, {slice} ms within {limit:?}");
+        // Nothing is known yet of who is attached.
+        assert!(count == 1 && expected.contains(&slice), "{count} replicas, {slice} ms within {limit:?}");
     }
 }
 
@@ -106,7 +107,9 @@ fn replicas_that_one_write_waits_for_in_vain_hold_no_other_up() {
         let in_vain = send(&committer, b"SET", 3, LONG);
         let first = pipeline_of(&mut server).await;
         let other = send(&committer, b"DEL", 1, LONG);
-        let answer = format!("+OK\r\n{ROLE}:1\r\n{ROLE}");
+        let lagging = |port| format!("*3\r\n$1\r\nh\r\n$1\r\n{port}\r\n$1\r\n9\r\n");
+        let role = format!("{}{}{}", ROLE.replace(":10\r\n*1", ":10\r\n*3"), lagging(3), lagging(4));
+        let answer = format!("+OK\r\n{role}:1\r\n{role}");
         server.write_all(answer.as_bytes()).await.expect("open");
         let second = pipeline_of(&mut server).await;
         server.write_all(answer.as_bytes()).await.expect("open");
@@ -115,7 +118,7 @@ fn replicas_that_one_write_waits_for_in_vain_hold_no_other_up() {
         drop(in_vain);
         (first, second, third)
     });
-    assert_eq!(asked(&first), (3, SLICE.as_millis()));
+    assert_eq!(asked(&first), (1, SLICE.as_millis()));
     assert!(second.contains("DEL") && asked(&second) == (1, SLICE.as_millis()), "{second}");
     // Nothing is new: it is asked for what is open.
     assert_eq!(asked(&third), (3, SHORT_SLICE.as_millis()));
