@@ -16,8 +16,8 @@
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -392,23 +392,58 @@ pub fn is_inside() -> bool {
 
 /// Ends a wait from another thread, once and for good.
 #[derive(Clone, Default)]
-pub struct Signal(Arc<(AtomicBool, Notify)>);
+pub struct Signal(Arc<Raised>);
+
+#[derive(Default)]
+struct Raised {
+    is_raised: AtomicBool,
+    waiting: Notify,
+    /// Those that are raised with it, as far as somebody still has them.
+    children: Mutex<Vec<Weak<Raised>>>,
+}
+
+impl Raised {
+    fn raise(&self) {
+        // Under the lock: a child that is added at the same time finds it raised, or is found here.
+        let children = {
+            let mut children = self.children.lock();
+            self.is_raised.store(true, Ordering::Release);
+            std::mem::take(&mut *children)
+        };
+        self.waiting.notify_waiters();
+        children.iter().filter_map(Weak::upgrade).for_each(|child| child.raise());
+    }
+}
 
 impl Signal {
+    /// A signal that is raised with this one, or by itself: whoever waits for either waits for one.
+    pub fn child(&self) -> Signal {
+        let child = Signal::default();
+        let mut children = self.0.children.lock();
+        if self.is_raised() {
+            drop(children);
+            child.raise();
+            return child;
+        }
+        children.retain(|child| child.strong_count() > 0);
+        children.push(Arc::downgrade(&child.0));
+        drop(children);
+        child
+    }
+
     /// Raises it.
     pub fn raise(&self) {
-        self.0.0.store(true, Ordering::Release);
-        self.0.1.notify_waiters();
+        self.0.raise();
     }
 
     /// Whether it was raised.
     pub fn is_raised(&self) -> bool {
-        self.0.0.load(Ordering::Acquire)
+        self.0.is_raised.load(Ordering::Acquire)
     }
 
     /// Returns when it was raised.
     pub async fn raised(&self) {
-        let mut notified = pin!(self.0.1.notified());
+        let mut notified = pin!(self.0.waiting.notified());
         // Registered before the look, so that a raise between the two is not missed.
         notified.as_mut().enable();
         if !self.is_raised() {

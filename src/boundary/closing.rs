@@ -26,7 +26,7 @@ struct ClosingCursor {
     ends: Ends,
 }
 
-/// What ends a reply.
+/// What ends a reply: the handle, also with its larder, of which it is known apart only to say who it was.
 #[derive(Clone)]
 struct Ends {
     handle: Signal,
@@ -34,7 +34,7 @@ struct Ends {
 }
 
 impl Closing {
-    /// `store` as a handle has it that ends with `handle` or `larder`; the same store where no reply ever waits.
+    /// `store` as a handle has it that ends with `handle`, a child of `larder`; the same store where no reply ever waits.
     pub fn over(store: Arc<dyn Store>, handle: Signal, larder: Signal) -> Arc<dyn Store> {
         if store.is_immediate() { store } else { Arc::new(Closing { store, ends: Ends { handle, larder } }) }
     }
@@ -52,8 +52,7 @@ impl Ends {
             tokio::select! {
                 biased;
                 result = future => result,
-                () = handle.raised() => Err(Error::closed("store")),
-                () = larder.raised() => Err(Error::closed("larder")),
+                () = handle.raised() => Err(Error::closed(if larder.is_raised() { "larder" } else { "store" })),
             }
         })
     }
@@ -191,14 +190,15 @@ mod tests {
             }
         }
         for is_handle in [true, false] {
-            let ends = Ends { handle: Signal::default(), larder: Signal::default() };
+            let larder = Signal::default();
+            let ends = Ends { handle: larder.child(), larder };
             let closed = if is_handle { ends.handle.clone() } else { ends.larder.clone() };
             let page = ClosingCursor { cursor: Box::new(Never), ends }.next(1);
             let waiting = std::thread::spawn(move || wait(page, Some(Duration::from_secs(60))));
             std::thread::sleep(Duration::from_millis(20));
             closed.raise();
             let error = waiting.join().expect("no panic").expect_err("it never answers");
-            assert_eq!(error.status(), Status::CLOSED);
+            assert_eq!((error.status(), error.origin()), (Status::CLOSED, if is_handle { "store" } else { "larder" }));
         }
     }
 

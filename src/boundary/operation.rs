@@ -135,29 +135,51 @@ pub enum Answer {
     Statistics(Statistics),
 }
 
-/// Starts an operation on `store`.
-pub fn start(store: &Arc<dyn Store>, operation: Operation<'_>) -> Reply<Answer> {
+/// Starts an operation on `store`, which the reply keeps alive.
+pub fn start(store: Arc<dyn Store>, operation: Operation<'_>) -> Reply<Answer> {
     match operation {
-        Operation::Get(key) => store.get(key).map(Answer::Record),
-        Operation::GetMany(keys) => store.get_many(&keys).map(Answer::Records),
-        Operation::GetValue(key) => store.get_value(key).map(Answer::Record),
-        Operation::GetValues(keys) => store.get_values(&keys).map(Answer::Records),
-        Operation::Contains(key) => store.contains(key).map(Answer::Found),
-        Operation::Put(key, value, options) => store.put(key, value, &options).map(Answer::Outcome),
-        Operation::PutMany(entries) => store.put_many(&entries).map(Answer::Outcomes),
-        Operation::Remove(key, revision) => store.remove(key, revision).map(Answer::Outcome),
-        Operation::RemoveMany(keys) => store.remove_many(&keys).map(Answer::Number),
-        Operation::Touch(key, lifetime) => store.touch(key, lifetime).map(Answer::Found),
-        Operation::List(options) => store.list(&options).map(present),
-        Operation::Cursor(options) => store.cursor(&options).map(|cursor| Answer::Cursor(CursorHandle::new(cursor))),
-        Operation::Clear => store.clear().map(Answer::Number),
-        Operation::Size => store.size().map(Answer::Number),
-        Operation::Watch(options) => store.watch(&options).map(|watch| Answer::Watch(WatchHandle::new(watch))),
-        Operation::Statistics => store.statistics().map(Answer::Statistics),
-        Operation::Ping => store.ping().map(|()| Answer::Nothing),
+        Operation::Get(key) => keeping(store.get(key), store, Answer::Record),
+        Operation::GetMany(keys) => keeping(store.get_many(&keys), store, Answer::Records),
+        Operation::GetValue(key) => keeping(store.get_value(key), store, Answer::Record),
+        Operation::GetValues(keys) => keeping(store.get_values(&keys), store, Answer::Records),
+        Operation::Contains(key) => keeping(store.contains(key), store, Answer::Found),
+        Operation::Put(key, value, options) => keeping(store.put(key, value, &options), store, Answer::Outcome),
+        Operation::PutMany(entries) => keeping(store.put_many(&entries), store, Answer::Outcomes),
+        Operation::Remove(key, revision) => keeping(store.remove(key, revision), store, Answer::Outcome),
+        Operation::RemoveMany(keys) => keeping(store.remove_many(&keys), store, Answer::Number),
+        Operation::Touch(key, lifetime) => keeping(store.touch(key, lifetime), store, Answer::Found),
+        Operation::List(options) => keeping(store.list(&options), store, present),
+        Operation::Cursor(options) => {
+            keeping(store.cursor(&options), store, |cursor| Answer::Cursor(CursorHandle::new(cursor)))
+        }
+        Operation::Clear => keeping(store.clear(), store, Answer::Number),
+        Operation::Size => keeping(store.size(), store, Answer::Number),
+        Operation::Watch(options) => {
+            keeping(store.watch(&options), store, |watch| Answer::Watch(WatchHandle::new(watch)))
+        }
+        Operation::Statistics => keeping(store.statistics(), store, Answer::Statistics),
+        Operation::Ping => keeping(store.ping(), store, |()| Answer::Nothing),
     }
 }
 
-fn present(records: Vec<Record>) -> Answer {
+/// The reply as an answer; it keeps alive whom it is from.
+pub fn keeping<K: Send + Sync + ?Sized + 'static, T: Send + 'static>(
+    reply: Reply<T>,
+    kept: Arc<K>,
+    answer: impl FnOnce(T) -> Answer + Send + 'static,
+) -> Reply<Answer> {
+    match reply {
+        Reply::Ready(result) => Reply::Ready(result.map(answer)),
+        // One future for both: each would be a piece of memory of its own, for every request.
+        Reply::Pending(future) => Reply::pending(async move {
+            let result = future.await;
+            drop(kept);
+            result.map(answer)
+        }),
+    }
+}
+
+/// Records that are all there.
+pub fn present(records: Vec<Record>) -> Answer {
     Answer::Records(records.into_iter().map(Some).collect())
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::handle::keep_alive;
-use super::operation::{self, Answer, Operation, OperationKind};
+use super::operation::{self, Answer, Operation, OperationKind, keeping, present};
 use super::reading::WatchReader;
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -33,18 +32,9 @@ impl Request<'_> {
     /// Starts it; the reply keeps alive whom it is for.
     pub fn start(self) -> Reply<Answer> {
         match self.target {
-            Target::Store(store, operation) => {
-                let reply = operation::start(&store, operation);
-                keep_alive(store, reply)
-            }
-            Target::Cursor(cursor, most) => {
-                let reply = cursor.next(most);
-                keep_alive(cursor, reply).map(|page| Answer::Records(page.into_iter().map(Some).collect()))
-            }
-            Target::Watch(watch, most) => {
-                let reply = watch.read(most);
-                keep_alive(watch, reply).map(Answer::Events)
-            }
+            Target::Store(store, operation) => operation::start(store, operation),
+            Target::Cursor(cursor, most) => keeping(cursor.next(most), cursor, present),
+            Target::Watch(watch, most) => keeping(watch.read(most), watch, Answer::Events),
         }
     }
 }

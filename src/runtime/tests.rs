@@ -160,6 +160,29 @@ fn a_panic_in_a_future_is_an_error() {
 }
 
 #[test]
+fn a_child_is_raised_with_its_parent_and_also_by_itself() {
+    let parent = Signal::default();
+    let (alone, with_parent) = (parent.child(), parent.child());
+    alone.raise();
+    assert!(alone.is_raised() && !parent.is_raised() && !with_parent.is_raised());
+    let waiting = with_parent.clone();
+    let waits = std::thread::spawn(move || get().expect("runtime").block_on(waiting.raised()));
+    std::thread::sleep(Duration::from_millis(20));
+    parent.raise();
+    waits.join().expect("no panic");
+    assert!(parent.child().is_raised(), "the parent was raised before");
+}
+
+#[test]
+fn a_parent_keeps_nothing_of_children_that_are_gone() {
+    let parent = Signal::default();
+    for _ in 0..1000 {
+        drop(parent.child());
+    }
+    assert!(parent.0.children.lock().len() <= 1);
+}
+
+#[test]
 fn a_raised_signal_stays_raised() {
     let signal = Signal::default();
     signal.raise();

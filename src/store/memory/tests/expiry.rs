@@ -59,13 +59,13 @@ each_engine! {
 
     fn a_read_restarts_max_idle_and_a_look_does_not(policy) {
         let store = store(unbounded(policy));
-        let lifetime = Lifetime { lifespan: Term::Default, max_idle: Term::For(Duration::from_millis(300)) };
+        let lifetime = Lifetime { lifespan: Term::Default, max_idle: Term::For(Duration::from_secs(1)) };
         let options = PutOptions { lifetime, ..PutOptions::default() };
         put_with(&*store, b"read", b"v", &options);
         put_with(&*store, b"looked at", b"v", &options);
         put_with(&*store, b"touched", b"v", &options);
         for _ in 0..8 {
-            std::thread::sleep(Duration::from_millis(60));
+            std::thread::sleep(Duration::from_millis(150));
             assert!(get(&*store, b"read").is_some());
             assert!(ready(store.touch(b"touched", Lifetime::default())).expect("touch"));
             ready(store.contains(b"looked at")).expect("contains");

@@ -22,7 +22,7 @@ use crate::store::remote::drive::{self, Exchange, Next, Reason, TURN};
 use crate::store::remote::expiry::Expiry;
 use crate::store::remote::outgoing::Outgoing;
 use crate::store::remote::silence::{Sent, Silence, Verdict};
-use crate::store::remote::slots::Slots;
+use crate::store::remote::slots::{Slots, Token};
 
 struct Driver {
     stream: Stream,
@@ -32,6 +32,8 @@ struct Driver {
     outgoing: Outgoing,
     /// Who has to be told of what came, once the lock is free.
     wakers: Vec<Waker>,
+    /// Answers that were read and not given out yet.
+    answered: Vec<(Token, Reply)>,
     expiry: Expiry,
     silence: Silence,
     /// What the server complained of last, which may be why it hangs up.
@@ -47,6 +49,7 @@ pub(super) async fn drive(stream: Stream, parser: Parser, shared: Arc<Shared>) {
         subscriptions: HashMap::new(),
         outgoing: Outgoing::default(),
         wakers: Vec::new(),
+        answered: Vec::new(),
         expiry: Expiry::default(),
         silence: Silence::default(),
         complaint: None,
@@ -188,6 +191,8 @@ impl Driver {
 
     fn take_frames(&mut self) -> Result<Next, Reason> {
         let taken = self.take_turn();
+        // Also what came before a failure.
+        self.give_out();
         self.wakers.drain(..).for_each(Waker::wake);
         taken
     }
@@ -207,8 +212,7 @@ impl Driver {
             Frame::Message(ANSWERS, message) => {
                 let token = message.subject.as_bytes().strip_prefix(self.shared.inbox.as_bytes());
                 if let Some(token) = token.and_then(token::parse) {
-                    let waker = self.shared.state.lock().slots.answer(token, Reply::Message(message));
-                    self.wakers.extend(waker);
+                    self.answered.push((token, Reply::Message(message)));
                 }
             }
             Frame::Message(number, message) => self.deliver(number, message),
@@ -219,8 +223,22 @@ impl Driver {
                     self.shared.learn(info);
                 }
             }
-            Frame::Error(text) => self.note_complaint(&String::from_utf8_lossy(&text)),
+            Frame::Error(text) => {
+                // It is about a request that has no answer yet.
+                self.give_out();
+                self.note_complaint(&String::from_utf8_lossy(&text));
+            }
         }
+    }
+
+    /// Gives out a turn's answers with the lock taken once.
+    fn give_out(&mut self) {
+        if self.answered.is_empty() {
+            return;
+        }
+        let mut state = self.shared.state.lock();
+        let wakers = self.answered.drain(..).filter_map(|(token, reply)| state.slots.answer(token, reply));
+        self.wakers.extend(wakers);
     }
 
     fn deliver(&mut self, number: u64, message: Message) {

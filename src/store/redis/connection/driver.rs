@@ -33,6 +33,8 @@ struct Driver {
     parser: Parser,
     outgoing: Outgoing,
     in_flight: VecDeque<InFlight>,
+    /// Whole answers that were read and not given out yet.
+    answered: Vec<(Token, Answers)>,
     /// Who has to be told of what came, once the lock is free.
     wakers: Vec<Waker>,
     expiry: Expiry,
@@ -48,6 +50,7 @@ pub(super) async fn drive(stream: Stream, shared: Arc<Shared>, pushes: Option<pu
         parser: Parser::default(),
         outgoing: Outgoing::default(),
         in_flight: VecDeque::new(),
+        answered: Vec::new(),
         wakers: Vec::new(),
         expiry: Expiry::default(),
         silence: Silence::default(),
@@ -135,6 +138,8 @@ impl Exchange for Driver {
 impl Driver {
     fn read(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
         let next = self.read_turn(context);
+        // Also what came before a failure.
+        self.give_out();
         self.wakers.drain(..).for_each(Waker::wake);
         next
     }
@@ -144,7 +149,7 @@ impl Driver {
         loop {
             // First what was read before the others had their turn.
             while let Some(value) = self.parser.next_value().map_err(|malformed| Reason::from(malformed.0))? {
-                self.give_out(value)?;
+                self.take(value)?;
                 left -= 1;
                 if left == 0 {
                     return Ok(Next::Yield);
@@ -162,7 +167,17 @@ impl Driver {
         }
     }
 
-    fn give_out(&mut self, value: Value) -> Result<(), Reason> {
+    /// Gives out a turn's answers with the lock taken once.
+    fn give_out(&mut self) {
+        if self.answered.is_empty() {
+            return;
+        }
+        let mut state = self.shared.state.lock();
+        let wakers = self.answered.drain(..).filter_map(|(token, answers)| state.slots.answer(token, answers));
+        self.wakers.extend(wakers);
+    }
+
+    fn take(&mut self, value: Value) -> Result<(), Reason> {
         let value = match value {
             Value::Push(values) => {
                 self.push(values);
@@ -186,8 +201,7 @@ impl Driver {
             && let Some(whole) = self.in_flight.pop_front()
             && let Some(token) = whole.token
         {
-            let waker = self.shared.state.lock().slots.answer(token, whole.answers);
-            self.wakers.extend(waker);
+            self.answered.push((token, whole.answers));
         }
         Ok(())
     }
