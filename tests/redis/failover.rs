@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use larder::Status;
 use larder::store::Store;
 use larder::store::event::EventKind;
-use larder::store::options::{Outcome, PutOptions, WatchOptions};
+use larder::store::options::{Condition, Outcome, PutOptions, WatchOptions};
 
 use crate::servers::redis::{Options, Redis};
 use crate::servers::sentinel::{Group, MASTER};
-use crate::support::{events_until, eventually, open, put, wait, watch};
+use crate::support::{done, events_until, eventually, open, put, value, wait, watch};
 
 fn group() -> Group {
     Group::start(&Options::default(), &Options::default()).expect("a group")
@@ -226,6 +226,25 @@ fn a_write_on_a_server_that_hangs_is_ambiguous_and_a_read_is_late() {
     assert_eq!(error.status(), Status::UNAVAILABLE, "{error}");
     server.process().resume();
     eventually("an answer", || larder::wait(opened.store.get(b"k"), limit).is_ok());
+}
+
+#[test]
+fn a_conditional_write_of_a_bare_value_whose_read_gets_no_answer_has_not_happened_and_says_so() {
+    let mut server = Redis::start(&Options::default()).expect("a server");
+    let opened = open(&format!("redis://{}?format=raw", server.address()));
+    let revision = put(&opened.store, b"k", b"1");
+    server.process().pause();
+    let options = PutOptions { condition: Condition::IfRevision(revision), ..PutOptions::default() };
+    let limit = Some(Duration::from_millis(500));
+    let error = larder::wait(opened.store.put(b"k", b"2", &options), limit).expect_err("no answer");
+    assert_eq!(error.status(), Status::UNAVAILABLE, "{error}");
+    assert!(error.message().contains("nothing was written"), "{error}");
+    let error = larder::wait(opened.store.remove(b"k", Some(revision)), limit).expect_err("no answer");
+    assert_eq!(error.status(), Status::UNAVAILABLE, "{error}");
+    server.process().resume();
+    eventually("an answer", || larder::wait(opened.store.get(b"k"), limit).is_ok());
+    assert_eq!(value(&opened.store, b"k").as_deref(), Some(&b"1"[..]));
+    assert_eq!(done(wait(opened.store.put(b"k", b"2", &options))), put(&opened.store, b"k", b"2"));
 }
 
 #[test]
