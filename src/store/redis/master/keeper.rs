@@ -90,18 +90,28 @@ async fn rest(client: &Client, delay: Duration) {
 
 async fn establish(client: &Arc<Client>) -> Result<Arc<Lease>> {
     let config = &client.config;
-    let deadline = Instant::now() + config.server.limit;
-    let address = match (&config.place, &client.monitor) {
-        (Place::Server(address), _) => address.clone(),
-        (Place::Sentinels(_), Some(monitor)) => monitor.master(deadline).await?,
-        (Place::Sentinels(_), None) => return Err(Error::new(Status::INTERNAL, "redis", "there is no monitor")),
-    };
-    let first = config.server.connect(&address, None).await?;
+    loop {
+        let address = match (&config.place, &client.monitor) {
+            (Place::Server(address), _) => address.clone(),
+            (Place::Sentinels(_), Some(monitor)) => monitor.master(Instant::now() + config.server.limit).await?,
+            (Place::Sentinels(_), None) => return Err(Error::new(Status::INTERNAL, "redis", "there is no monitor")),
+        };
+        tokio::select! {
+            connected = connect(client, &address) => return connected,
+            // A master that hangs is found to hang before the sentinels name another, and would be dialled for long.
+            _ = another(client, &address) => {}
+        }
+    }
+}
+
+async fn connect(client: &Arc<Client>, address: &Address) -> Result<Arc<Lease>> {
+    let config = &client.config;
+    let first = config.server.connect(address, None).await?;
     let mut connections = vec![first.connection];
-    let checked = check(client, &address, &connections[0]).await;
+    let checked = check(client, address, &connections[0]).await;
     if checked.is_ok() {
         for _ in 1..config.connections {
-            match config.server.connect(&address, None).await {
+            match config.server.connect(address, None).await {
                 Ok(further) => connections.push(further.connection),
                 // The server may have no room for more; one is enough to work.
                 Err(error) => {
@@ -111,7 +121,7 @@ async fn establish(client: &Arc<Client>) -> Result<Arc<Lease>> {
             }
         }
     }
-    let lease = Lease::new(address, first.version, first.protocol, connections);
+    let lease = Lease::new(address.clone(), first.version, first.protocol, connections);
     checked.map(|()| Arc::new(lease))
 }
 
@@ -183,17 +193,18 @@ fn no_master(client: &Client, address: &Address, role: &Role) -> Option<Error> {
 async fn hold(client: &Client, lease: &Arc<Lease>) -> Reason {
     tokio::select! {
         reason = lease.wait_for_end() => reason,
-        reason = watch_sentinels(client, lease) => reason,
+        master = another(client, &lease.address) => format!("the sentinels name {master} as the master").into(),
         reason = watch_role(client, lease) => reason,
     }
 }
 
-async fn watch_sentinels(client: &Client, lease: &Lease) -> Reason {
+/// The master that the sentinels name, as soon as it is another one.
+async fn another(client: &Client, than: &Address) -> Address {
     let Some(monitor) = &client.monitor else { return std::future::pending().await };
     let mut changes = monitor.changes();
     loop {
-        if let Some(master) = monitor.decided().filter(|master| *master != lease.address) {
-            return format!("the sentinels name {master} as the master").into();
+        if let Some(master) = monitor.decided().filter(|master| master != than) {
+            return master;
         }
         if changes.changed().await.is_err() {
             return std::future::pending().await;
