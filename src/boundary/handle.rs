@@ -69,8 +69,8 @@ impl LarderHandle {
     ///
     /// `FORKED`, and as [`Larder::store_at`].
     pub fn store(&self, name: &str, database: Option<&str>, table: Option<&str>) -> Result<StoreHandle> {
-        let closing = self.closing.child();
         let store = self.larder()?.store_at(name, database, table)?;
+        let closing = self.closing.child();
         let store = Closing::over(store, closing.clone(), self.closing.clone());
         Ok(StoreHandle { birth: self.birth, closed: AtomicBool::new(false), closing, store })
     }

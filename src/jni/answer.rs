@@ -26,8 +26,8 @@ use crate::store::statistics::Statistics;
 
 const HEADER: usize = 32;
 
-/// An answer, header included, of at most this many bytes is given in one piece; of a longer one the payload is
-/// fetched.
+/// An answer, header included, of at most this many bytes is given in one piece, unless it is a record; of a longer one
+/// the payload is fetched.
 const IN_ONE_PIECE: usize = super::slots::PART;
 
 /// A record of at most this many bytes is given in one piece. What a longer one would be copied for more often costs more

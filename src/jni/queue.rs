@@ -92,7 +92,7 @@ pub unsafe extern "system" fn submit(
     unsafe {
         let environment = Environment::new(env);
         let submitted = protect(|| {
-            let request = environment.bytes(request, "request")?;
+            let request = Recycled::from(environment.bytes(request, "request")?);
             let value = environment.optional_bytes(value, "value")?.map(Recycled::from);
             let parsed = Parsed::read(&request, value.as_deref())?;
             let timeout = parsed.timeout()?;

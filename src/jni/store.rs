@@ -183,7 +183,7 @@ pub unsafe extern "system" fn call(
     unsafe {
         let environment = Environment::new(env);
         respond(environment, || {
-            let request = environment.bytes(request, "request")?;
+            let request = Recycled::from(environment.bytes(request, "request")?);
             let value = environment.optional_bytes(value, "value")?.map(Recycled::from);
             carry_out(target, &request, value.as_deref())
         })

@@ -64,7 +64,7 @@ pub async fn drive(connection: &mut impl Exchange) -> Reason {
     let mut tick = tokio::time::interval(TICK);
     // A process that slept must not take its own absence for the server's.
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    poll_fn(|context| match poll(connection, &mut tick, context) {
+    let reason = poll_fn(|context| match poll(connection, &mut tick, context) {
         Err(reason) => Poll::Ready(reason),
         Ok(Next::Wait) => Poll::Pending,
         Ok(Next::Again | Next::Yield) => {
@@ -72,7 +72,9 @@ pub async fn drive(connection: &mut impl Exchange) -> Reason {
             Poll::Pending
         }
     })
-    .await
+    .await;
+    recycled::clear();
+    reason
 }
 
 fn poll(connection: &mut impl Exchange, tick: &mut Interval, context: &mut Context<'_>) -> Result<Next, Reason> {

@@ -6,9 +6,10 @@
 //! them report, and the second `ROLE` says how far each of them is. Who has a write is judged by that, by address:
 //! `WAIT` alone only counts.
 //!
-//! `WAIT` is asked for what the pipeline's own writes need of the replicas that are attached, and for no longer than their callers wait. A write that it did
-//! not settle is judged by the `ROLE` of every pipeline after it, and has one of its own only while there is nothing to
-//! send, and that a short one: replicas that one write waits for in vain hold no other up.
+//! `WAIT` is asked for what the pipeline's own writes need of the replicas that are attached, and for no longer than
+//! their callers wait. A write that it did not settle is judged by the `ROLE` of every pipeline after it, and has one of
+//! its own only while there is nothing to send, and that a short one: replicas that one write waits for in vain hold no
+//! other up.
 //!
 //! # What an acknowledged write with `all` survives, and why
 //!

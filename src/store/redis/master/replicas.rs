@@ -56,8 +56,8 @@ impl Replicas {
         let candidates = match (needed, candidates) {
             (Durability::Default | Durability::None, _) => return 0,
             (Durability::Replicas(needed), _) => return usize::from(needed),
-            // Nothing will be acknowledged: it is only waited.
-            (Durability::All, None) => return self.attached.len() + 1,
+            // Nothing will be acknowledged until the sentinels can be asked.
+            (Durability::All, None) => return self.attached.len(),
             (Durability::All, Some(candidates)) => candidates,
         };
         let counts = |replica: &&Attached| {
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(attached(&[(1, 10), (1, 10)]).count(10), 1);
         assert_eq!(attached(&[(1, 3), (2, 10), (1, 10)]).count(10), 2);
         assert_eq!(attached(&[(1, 10), (1, 3)]).wanted(Durability::All, Some(&candidates(&[], &[]))), 1);
-        assert_eq!(attached(&[(1, 10), (1, 10)]).wanted(Durability::All, None), 2);
+        assert_eq!(attached(&[(1, 10), (1, 10)]).wanted(Durability::All, None), 1);
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
         // Of two that are spared, the one that is dead cannot stand in for anybody.
         assert_eq!(wanted(&[(1, 9), (2, 10), (3, 4)], &[1], &[2, 3]), 2);
         assert_eq!(wanted(&[(1, 9), (2, 9)], &[], &[]), 2);
-        assert_eq!(attached(&[(1, 10)]).wanted(Durability::All, None), 2);
+        assert_eq!(attached(&[(1, 10)]).wanted(Durability::All, None), 1);
     }
 
     #[test]

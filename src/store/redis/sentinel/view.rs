@@ -33,7 +33,8 @@ impl View {
         let silent = self.replicas.iter_mut().filter(|replica| replica.reported == Reported::Nothing);
         for replica in silent {
             let known = before.replicas.iter().find(|known| known.address == replica.address);
-            if let Some(known) = known.filter(|known| known.reported == Reported::Replica) {
+            // One that was down before is silent because it is down.
+            if let Some(known) = known.filter(|known| known.reported == Reported::Replica && !known.is_down) {
                 *replica = Listed { is_down: replica.is_down, ..known.clone() };
             }
         }
@@ -140,6 +141,9 @@ mod tests {
         assert_eq!(replicas, [before.replicas[0].clone(), silent(3), silent(1)]);
         let down = View { replicas: vec![Listed { is_down: true, ..silent(2) }], ..after };
         assert_eq!(down.remembering(&before).replicas, [Listed { is_down: true, ..before.replicas[0].clone() }]);
+        let dead = View { replicas: vec![Listed { is_down: true, ..before.replicas[0].clone() }], ..before.clone() };
+        let listed_anew = View { replicas: vec![silent(2)], ..view("a", 4, 2) };
+        assert_eq!(listed_anew.clone().remembering(&dead), listed_anew);
         let spoken = View { replicas: vec![listed(2, Reported::Master, Some(0))], ..view("a", 4, 2) };
         assert_eq!(spoken.clone().remembering(&before), spoken);
     }
