@@ -196,7 +196,14 @@ impl Client {
     pub async fn write_until(self: &Arc<Self>, mut packed: Packed, how: Write, deadline: Instant) -> Result<Value> {
         loop {
             let lease = self.lease(deadline).await?;
-            let Some(outcome) = self.submit(&lease, &mut packed, how, deadline).await? else { continue };
+            let outcome = if how.durability == Durability::None {
+                let lane = if packed.length() > LONG { Lane::Long } else { Lane::Quick };
+                lease.connection(lane).ask(&mut packed, deadline).await
+            } else {
+                let submitted = Box::pin(self.submit_durable(&lease, &mut packed, how, deadline)).await?;
+                let Some(outcome) = submitted else { continue };
+                outcome
+            };
             match outcome {
                 Ok(mut answers) => match refusal::find(&answers) {
                     None => return Ok(answers.pop().unwrap_or(Value::Nil)),
@@ -217,21 +224,7 @@ impl Client {
         }
     }
 
-    /// Sends a write and waits for what comes of it; `None` when it has to be tried again.
-    async fn submit(
-        &self,
-        lease: &Arc<Lease>,
-        packed: &mut Packed,
-        how: Write,
-        deadline: Instant,
-    ) -> Result<Option<std::result::Result<Answers, Unanswered>>> {
-        if how.durability == Durability::None {
-            let lane = if packed.length() > LONG { Lane::Long } else { Lane::Quick };
-            return Ok(Some(lease.connection(lane).ask(packed, deadline).await));
-        }
-        Box::pin(self.submit_durable(lease, packed, how, deadline)).await
-    }
-
+    /// Sends a write that replicas have to have, and waits for what comes of it; `None` when it has to be tried again.
     async fn submit_durable(
         &self,
         lease: &Arc<Lease>,
