@@ -7,7 +7,7 @@
 //!   boundary             handles, completion queue, panics, forks: what the boundaries have in common
 //!     larder   cache     a configuration's stores; caches over them
 //!       store  cluster   one trait, every engine; members and owners
-//!         config  runtime  log  error  clock  sync  recycled
+//!         config  runtime  log  error  clock  sync
 //! ```
 #![warn(missing_docs)]
 
@@ -25,7 +25,6 @@ pub mod jni;
 pub mod larder;
 pub mod log;
 mod per_process;
-pub mod recycled;
 pub mod runtime;
 pub mod store;
 pub mod sync;

@@ -3,7 +3,6 @@
 use jni_sys::{JNIEnv, jbyteArray, jsize};
 
 use crate::error::{Error, Result, Status};
-use crate::recycled;
 
 /// The environment of the thread that called a native. It is valid until the native returns.
 #[derive(Clone, Copy)]
@@ -32,7 +31,7 @@ impl Environment {
         }
         // SAFETY: the environment is valid by `new`, the array by this function's contract.
         let length = unsafe { ((**self.0).v1_1.GetArrayLength)(self.0, array) } as usize;
-        let mut bytes = if length <= recycled::LONGEST { recycled::take(length) } else { Vec::new() };
+        let mut bytes: Vec<u8> = Vec::new();
         bytes.try_reserve_exact(length).map_err(|_| no_memory(name, length))?;
         // SAFETY: as above; `length` bytes are reserved, and the call fills all of them: the range is the whole array.
         unsafe {

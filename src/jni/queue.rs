@@ -12,7 +12,6 @@ use crate::boundary::guard::{protect, protect_or};
 use crate::boundary::queue::{Completion, Queue};
 use crate::error::Status;
 use crate::ffi::pointer::wait_from_ms;
-use crate::recycled::Recycled;
 use crate::sync::Mutex;
 
 /// How long the dispatcher is held up when completions could not be taken, so that it does not ask in a busy loop.
@@ -92,8 +91,8 @@ pub unsafe extern "system" fn submit(
     unsafe {
         let environment = Environment::new(env);
         let submitted = protect(|| {
-            let request = Recycled::from(environment.bytes(request, "request")?);
-            let value = environment.optional_bytes(value, "value")?.map(Recycled::from);
+            let request = environment.bytes(request, "request")?;
+            let value = environment.optional_bytes(value, "value")?;
             let parsed = Parsed::read(&request, value.as_deref())?;
             let timeout = parsed.timeout()?;
             let checked = parsed.check(target)?;

@@ -19,7 +19,6 @@ use crate::ffi::options::lifetime;
 use crate::ffi::store_many::{ValueBuffer, get_many_into};
 use crate::ffi::store_read::COPIED_WHILE_PINNED;
 use crate::ffi::store_write::status_of;
-use crate::recycled::Recycled;
 use crate::store::Lookup;
 use crate::store::options::PutOptions;
 
@@ -183,8 +182,8 @@ pub unsafe extern "system" fn call(
     unsafe {
         let environment = Environment::new(env);
         respond(environment, || {
-            let request = Recycled::from(environment.bytes(request, "request")?);
-            let value = environment.optional_bytes(value, "value")?.map(Recycled::from);
+            let request = environment.bytes(request, "request")?;
+            let value = environment.optional_bytes(value, "value")?;
             carry_out(target, &request, value.as_deref())
         })
     }

@@ -25,7 +25,6 @@ use std::borrow::Cow;
 
 use super::{Contents, go_micro};
 use crate::error::{Error, Result, Status};
-use crate::recycled;
 use crate::store::record::{MAX_METADATA_LENGTH, Metadata};
 
 const MAGIC: [u8; 3] = [0xf5, b'L', b'R'];
@@ -35,10 +34,10 @@ const CODEC_PLAIN: u8 = 0;
 const CRITICAL_FLAGS: u8 = 0x0f;
 const HEADER_LENGTH: usize = 40;
 
-/// The bytes of an envelope, in memory to [share](recycled::share).
+/// The bytes of an envelope.
 pub fn encode(contents: &Contents<'_>) -> Vec<u8> {
     let metadata = contents.metadata.as_bytes();
-    let mut bytes = recycled::take(HEADER_LENGTH + metadata.len() + contents.value.len());
+    let mut bytes = Vec::with_capacity(HEADER_LENGTH + metadata.len() + contents.value.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&[VERSION, CODEC_PLAIN, 0]);
     bytes.extend_from_slice(&(HEADER_LENGTH as u16).to_le_bytes());

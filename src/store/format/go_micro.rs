@@ -29,7 +29,6 @@ use serde_json::value::RawValue;
 
 use super::{Contents, envelope};
 use crate::error::{Error, Result, Status};
-use crate::recycled;
 use crate::store::record::Metadata;
 
 /// The NATS key of a record: base32 of `<table>_<key>`, or of the key alone without a table.
@@ -53,16 +52,14 @@ pub fn decode_key(table: &str, nats_key: &str) -> Option<Vec<u8>> {
     full.strip_prefix(table.as_bytes())?.strip_prefix(b"_").map(<[u8]>::to_vec)
 }
 
-/// The JSON envelope, byte for byte as Go's `encoding/json` writes it, in memory to [share](recycled::share).
+/// The JSON envelope, byte for byte as Go's `encoding/json` writes it.
 ///
 /// # Errors
 ///
 /// `INVALID_ARGUMENT` naming `metadata` for a metadata value that is not UTF-8 text, which JSON cannot hold.
 pub fn encode(key: &[u8], contents: &Contents<'_>) -> Result<Vec<u8>> {
     let data_length = BASE64.encoded_length(contents.value.len());
-    let memory = recycled::take(64 + key.len() + data_length + contents.metadata.as_bytes().len());
-    // It is empty.
-    let mut json = String::from_utf8(memory).unwrap_or_default();
+    let mut json = String::with_capacity(64 + key.len() + data_length + contents.metadata.as_bytes().len());
     json.push_str("{\"key\":");
     push_text(&mut json, key);
     json.push_str(",\"data\":\"");

@@ -14,7 +14,6 @@ use super::protocol::{self, Mark, Stored};
 use super::wire::Headers;
 use crate::clock;
 use crate::error::{Error, Result, Status};
-use crate::recycled;
 use crate::store::format::{Contents, Format, envelope, go_micro};
 use crate::store::options::PutOptions;
 use crate::store::record::{Metadata, Parts, Record};
@@ -51,11 +50,11 @@ impl Draft {
                 let text = "the raw format has no place for it; the formats larder and go-micro have";
                 return Err(Error::new(Status::UNSUPPORTED, "metadata", text));
             }
-            Format::Raw => recycled::copy(value),
-            Format::GoMicro => recycled::share(go_micro::encode(key, &contents(Some(Cow::Borrowed(key))))?),
-            Format::Larder => recycled::share(envelope::encode(&contents(None))),
+            Format::Raw => value.to_vec(),
+            Format::GoMicro => go_micro::encode(key, &contents(Some(Cow::Borrowed(key))))?,
+            Format::Larder => envelope::encode(&contents(None)),
         };
-        Ok(Draft { body, lifespan_ms, expires_unix_ms })
+        Ok(Draft { body: body.into(), lifespan_ms, expires_unix_ms })
     }
 
     /// The message's headers in a bucket; `expected` is the sequence that the key's last message must have.

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::recycled;
-
 /// How often the task looks whether the server still speaks. One that does not is given up at the [silence]'s seventh tick:
 /// after 2.4 s at least, 2.8 s at most, as it falls silent within one.
 ///
@@ -64,7 +62,7 @@ pub async fn drive(connection: &mut impl Exchange) -> Reason {
     let mut tick = tokio::time::interval(TICK);
     // A process that slept must not take its own absence for the server's.
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let reason = poll_fn(|context| match poll(connection, &mut tick, context) {
+    poll_fn(|context| match poll(connection, &mut tick, context) {
         Err(reason) => Poll::Ready(reason),
         Ok(Next::Wait) => Poll::Pending,
         Ok(Next::Again | Next::Yield) => {
@@ -72,9 +70,7 @@ pub async fn drive(connection: &mut impl Exchange) -> Reason {
             Poll::Pending
         }
     })
-    .await;
-    recycled::clear();
-    reason
+    .await
 }
 
 fn poll(connection: &mut impl Exchange, tick: &mut Interval, context: &mut Context<'_>) -> Result<Next, Reason> {
@@ -89,7 +85,6 @@ fn poll(connection: &mut impl Exchange, tick: &mut Interval, context: &mut Conte
     // After the reading, so that what has come counts.
     connection.expire(context);
     while tick.poll_tick(context).is_ready() {
-        recycled::rest();
         // What was read and is not given out yet is a word of the server's, too.
         if next == Next::Yield {
             continue;

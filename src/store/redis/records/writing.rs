@@ -6,7 +6,6 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::error::{Error, Result, Status};
-use crate::recycled;
 use crate::store::format::{Contents, envelope};
 use crate::store::options::{Condition, Lifetime, Outcome, PutOptions, Term};
 use crate::store::redis::records::layout::Layout;
@@ -158,7 +157,7 @@ pub fn put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, term
 fn put_envelope(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, terms: Terms) -> Command {
     let life_ms = terms.lifespan_ms;
     let now = layout.clock.unix_ms();
-    let stored = recycled::share(envelope::encode(&Contents {
+    let stored = Bytes::from(envelope::encode(&Contents {
         key: None,
         value: Cow::Borrowed(value),
         metadata: options.metadata.clone(),

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::recycled;
 use crate::store::remote::outgoing::LONG;
 
 /// One or more commands that go out together, with how many answers they get.
@@ -65,7 +64,7 @@ impl Packed {
     /// Adds a word of the command that was begun. A long one is copied here, and shared from then on.
     pub fn word(&mut self, word: &[u8]) {
         if word.len() >= LONG {
-            return self.share(&recycled::copy(word));
+            return self.share(&Bytes::copy_from_slice(word));
         }
         self.line(b'$', word.len());
         self.bytes.extend_from_slice(word);
