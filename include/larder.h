@@ -353,6 +353,14 @@
 #define LARDER_CONDITION_IF_REVISION 2
 
 /**
+ * A flag: the value is lent, not borrowed for the call only. It stays where it is, and as it is, until the request's
+ * completion was drained, and the library reads it there instead of copying it, where that saves something: on a server,
+ * between 4 and 64 KiB. For LARDER_OPERATION_PUT. A request that is cancelled, or whose queue is closed, completes as
+ * soon as the library does not read the value any more, which no server can delay.
+ */
+#define LARDER_REQUEST_LENDS_VALUE 1
+
+/**
  * Something failed that a person should look at.
  */
 #define LARDER_LOG_ERROR 1
@@ -652,7 +660,7 @@ typedef void (*larder_destroy_t)(void *user);
 
 /**
  * A request. What its operation does not name stays zero. All that it points to is borrowed for
- * larder_queue_submit only: the library copies what it needs.
+ * larder_queue_submit only: the library copies what it needs. LARDER_REQUEST_LENDS_VALUE makes an exception.
  */
 typedef struct {
   /**
@@ -740,9 +748,13 @@ typedef struct {
    */
   int64_t timeout_ms;
   /**
+   * Flags, LARDER_REQUEST_*; 0 for none.
+   */
+  uint64_t flags;
+  /**
    * Zero.
    */
-  uint64_t reserved[4];
+  uint64_t reserved[3];
 } larder_request_t;
 
 /**
@@ -1724,15 +1736,17 @@ size_t larder_queue_in_flight(const larder_queue_t *queue);
 
 /**
  * Closes a queue: requests in flight complete with LARDER_CLOSED, new ones are refused. What has completed can still
- * be drained. Idempotent. The handle stays valid until larder_queue_free.
+ * be drained; a request that was lent a value completes as soon as the library does not read it any more. Idempotent. The handle stays valid until larder_queue_free.
  * Any thread, a callback too. Does not block. Since ABI 1.
  *
  * @return LARDER_OK; LARDER_FORKED, LARDER_INVALID_ARGUMENT
  */
-int32_t larder_queue_close(const larder_queue_t *queue, larder_error_t **err);
+int32_t larder_queue_close(const larder_queue_t *queue,
+                           larder_error_t **err);
 
 /**
  * Frees a queue, closing it first if it is open; completions that were not drained are freed with it. NULL is fine.
+ * Where values were lent to requests that may be in flight, close it and drain it until LARDER_CLOSED before.
  * Any thread, once; not while another call on it runs. Does not block. Since ABI 1.
  */
 void larder_queue_free(larder_queue_t *queue);

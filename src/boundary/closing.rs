@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::error::{Error, Result};
 use crate::runtime::Signal;
 use crate::store::event::{Cursor, Watch};
+use crate::store::given::Given;
 use crate::store::options::{Entry, Lifetime, ListOptions, Outcome, PutOptions, WatchOptions};
 use crate::store::record::Record;
 use crate::store::reply::Reply;
@@ -93,6 +94,10 @@ impl Store for Closing {
 
     fn put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Reply<Outcome> {
         self.end(self.store.put(key, value, options))
+    }
+
+    fn put_given(&self, key: &[u8], value: Given<'_>, options: &PutOptions) -> Reply<Outcome> {
+        self.end(self.store.put_given(key, value, options))
     }
 
     fn put_many(&self, entries: &[Entry<'_>]) -> Reply<Vec<Result<Outcome>>> {

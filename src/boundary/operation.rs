@@ -6,6 +6,7 @@ use super::handle::{CursorHandle, WatchHandle};
 use super::reading::Told;
 use crate::error::{Error, Result};
 use crate::store::Store;
+use crate::store::given::Given;
 use crate::store::options::{Entry, Lifetime, ListOptions, Outcome, PutOptions, WatchOptions};
 use crate::store::record::Record;
 use crate::store::reply::Reply;
@@ -83,8 +84,8 @@ pub enum Operation<'a> {
     GetValues(Vec<&'a [u8]>),
     /// [`Store::contains`].
     Contains(&'a [u8]),
-    /// [`Store::put`].
-    Put(&'a [u8], &'a [u8], PutOptions),
+    /// [`Store::put_given`].
+    Put(&'a [u8], Given<'a>, PutOptions),
     /// [`Store::put_many`].
     PutMany(Vec<Entry<'a>>),
     /// [`Store::remove`].
@@ -143,7 +144,7 @@ pub fn start(store: Arc<dyn Store>, operation: Operation<'_>) -> Reply<Answer> {
         Operation::GetValue(key) => keeping(store.get_value(key), store, Answer::Record),
         Operation::GetValues(keys) => keeping(store.get_values(&keys), store, Answer::Records),
         Operation::Contains(key) => keeping(store.contains(key), store, Answer::Found),
-        Operation::Put(key, value, options) => keeping(store.put(key, value, &options), store, Answer::Outcome),
+        Operation::Put(key, value, options) => keeping(store.put_given(key, value, &options), store, Answer::Outcome),
         Operation::PutMany(entries) => keeping(store.put_many(&entries), store, Answer::Outcomes),
         Operation::Remove(key, revision) => keeping(store.remove(key, revision), store, Answer::Outcome),
         Operation::RemoveMany(keys) => keeping(store.remove_many(&keys), store, Answer::Number),

@@ -4,6 +4,9 @@
 //! `in_flight` or its completion is in `done`, or was drained; whoever takes an id out of `in_flight` — the task that
 //! finished, a cancel, the close — puts the one completion in. A late answer finds no id, or the id with another serial
 //! because the host has used it again, and is dropped; events in it go back to their watch.
+//!
+//! A request that reads what its host lends it, a *borrower*, completes only when nothing of its future is left: a cancel
+//! or the close says what it will complete with, has its future dropped, and leaves the rest to that.
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -69,6 +72,9 @@ struct InFlight {
     serial: u64,
     operation: OperationKind,
     flight: Option<Arc<Flight>>,
+    borrows: bool,
+    /// What a borrower completes with that was cancelled or closed, once its future is gone.
+    ending: Option<Error>,
 }
 
 impl Queue {
@@ -103,17 +109,40 @@ impl Queue {
         start: impl FnOnce() -> Reply<Answer>,
     ) -> Result<()> {
         self.check()?;
-        let serial = self.accept(id, operation)?;
+        let serial = self.accept(id, operation, false)?;
+        self.begin(id, serial, timeout, start);
+        Ok(())
+    }
+
+    /// As [`Queue::submit`], for a request that reads what its host lends it: however it ends, by then nothing of its reply
+    /// is left.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn submit_borrower(
+        &self,
+        id: u64,
+        operation: OperationKind,
+        timeout: Option<Duration>,
+        start: impl FnOnce() -> Reply<Answer>,
+    ) -> Result<()> {
+        self.check()?;
+        let serial = self.accept(id, operation, true)?;
+        self.begin(id, serial, timeout, start);
+        Ok(())
+    }
+
+    fn begin(&self, id: u64, serial: u64, timeout: Option<Duration>, start: impl FnOnce() -> Reply<Answer>) {
         let ticket = Ticket { shared: Some(Arc::clone(&self.shared)), id, serial };
         let reply = guard::protect(|| Ok(start())).unwrap_or_else(|error| Reply::Ready(Err(error)));
         match reply {
             Reply::Ready(result) => ticket.complete(result),
             Reply::Pending(future) => self.run(ticket, future, timeout),
         }
-        Ok(())
     }
 
-    fn accept(&self, id: u64, operation: OperationKind) -> Result<u64> {
+    fn accept(&self, id: u64, operation: OperationKind, borrows: bool) -> Result<u64> {
         let mut state = self.shared.state.lock();
         if state.closed {
             return Err(Error::closed("queue"));
@@ -127,17 +156,22 @@ impl Queue {
         }
         state.accepted += 1;
         let serial = state.accepted;
-        state.in_flight.insert(id, InFlight { serial, operation, flight: None });
+        state.in_flight.insert(id, InFlight { serial, operation, flight: None, borrows, ending: None });
         Ok(serial)
     }
 
     fn run(&self, ticket: Ticket, future: Pending<Answer>, timeout: Option<Duration>) {
         let runtime = match self.flights.runtime() {
             Ok(runtime) => runtime,
-            Err(error) => return ticket.complete(Err(error)),
+            Err(error) => {
+                drop(future);
+                return ticket.complete(Err(error));
+            }
         };
         let (id, serial) = (ticket.id, ticket.serial);
         let work = Box::pin(async move {
+            // Declared first, so that it is dropped last: it completes the request when nothing else of it is left.
+            let ticket = ticket;
             let result = wait::with_deadline(future, timeout).await;
             ticket.complete(result);
         });
@@ -145,8 +179,8 @@ impl Queue {
         let mut state = self.shared.state.lock();
         // Gone already when it completed, was cancelled or closed meanwhile; then the flight has nobody to tell.
         match state.in_flight.get_mut(&id).filter(|request| request.serial == serial) {
-            Some(request) => request.flight = Some(flight),
-            None => {
+            Some(request) if request.ending.is_none() => request.flight = Some(flight),
+            _ => {
                 drop(state);
                 if !flight.is_over() {
                     flight.abandon();
@@ -162,9 +196,16 @@ impl Queue {
     /// `FORKED`.
     pub fn cancel(&self, id: u64) -> Result<bool> {
         self.check()?;
-        let mut state = self.shared.state.lock();
-        let Some(request) = state.in_flight.remove(&id) else { return Ok(false) };
         let error = Error::new(Status::CANCELLED, "request", "it was cancelled; a write may still happen");
+        let mut state = self.shared.state.lock();
+        let Some(request) = state.in_flight.get_mut(&id) else { return Ok(false) };
+        if request.borrows {
+            let flight = request.end_with(error);
+            drop(state);
+            flight.iter().for_each(Flight::abandon);
+            return Ok(true);
+        }
+        let Some(request) = state.in_flight.remove(&id) else { return Ok(false) };
         self.shared.push(&mut state, Completion { id, operation: request.operation, result: Err(error) });
         drop(state);
         if let Some(flight) = request.flight {
@@ -187,12 +228,12 @@ impl Queue {
             guard::may_block()?;
             state = self.shared.wait_until_ready(wait);
         }
-        if state.done.is_empty() && state.closed {
+        if state.done.is_empty() && state.has_ended() {
             return Err(Error::closed("queue"));
         }
         let count = most.min(state.done.len());
         let taken: Vec<Completion> = state.done.drain(..count).collect();
-        if state.done.is_empty() && !state.closed {
+        if state.done.is_empty() && !state.has_ended() {
             state.quiet_event();
         } else {
             // The host may have read the descriptor, and further completions raise it only when none wait.
@@ -212,7 +253,7 @@ impl Queue {
         let mut state = self.shared.state.lock();
         if state.event.is_none() {
             state.event = Some(new_event()?);
-            if !state.done.is_empty() || state.closed {
+            if state.is_ready() {
                 state.raise_event();
             }
         }
@@ -240,14 +281,19 @@ impl Queue {
             return Ok(());
         }
         state.closed = true;
-        let requests: Vec<(u64, InFlight)> = state.in_flight.drain().collect();
-        let mut flights = Vec::with_capacity(requests.len());
+        let mut flights = Vec::with_capacity(state.in_flight.len());
+        for request in state.in_flight.values_mut().filter(|request| request.borrows) {
+            flights.extend(request.end_with(Error::closed("queue")));
+        }
+        let requests: Vec<(u64, InFlight)> = state.in_flight.extract_if(|_, request| !request.borrows).collect();
         for (id, request) in requests {
             let result = Err(Error::closed("queue"));
             state.done.push_back(Completion { id, operation: request.operation, result });
             flights.extend(request.flight);
         }
-        state.raise_event();
+        if state.is_ready() {
+            state.raise_event();
+        }
         drop(state);
         self.shared.changed.notify_waiters();
         flights.iter().for_each(Flight::abandon);
@@ -294,8 +340,11 @@ impl Shared {
         // Given on after the lock: it may wake the next read of a watch.
         let _turn;
         let mut state = self.state.lock();
-        let Some(request) = state.in_flight.get(&id).filter(|request| request.serial == serial) else { return };
+        let Some(request) = state.in_flight.get_mut(&id).filter(|request| request.serial == serial) else { return };
         let operation = request.operation;
+        if let Some(error) = request.ending.take() {
+            result = Err(error);
+        }
         state.in_flight.remove(&id);
         // From here on nothing keeps the events from the host.
         _turn = if let Ok(Answer::Events(told)) = &mut result { told.settle() } else { None };
@@ -359,9 +408,22 @@ impl Shared {
     }
 }
 
+impl InFlight {
+    /// Says what it completes with, unless it was said before; its flight has to be abandoned, if it has one yet.
+    fn end_with(&mut self, error: Error) -> Option<Arc<Flight>> {
+        self.ending.get_or_insert(error);
+        self.flight.take()
+    }
+}
+
 impl State {
     fn is_ready(&self) -> bool {
-        self.closed || !self.done.is_empty()
+        self.has_ended() || !self.done.is_empty()
+    }
+
+    /// It was closed, and there will be no completion beside those that are there.
+    fn has_ended(&self) -> bool {
+        self.closed && self.in_flight.is_empty()
     }
 
     fn raise_event(&self) {

@@ -1,12 +1,15 @@
 //! A request that was checked: what it needs it owns or borrows until it was started.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::operation::{self, Answer, Operation, OperationKind, keeping, present};
+use super::queue::Queue;
 use super::reading::WatchReader;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::event::Cursor;
+use crate::store::given::Given;
 use crate::store::options::Condition;
 use crate::store::reply::Reply;
 
@@ -29,6 +32,20 @@ pub enum Target<'a> {
 }
 
 impl Request<'_> {
+    /// Submits it to a queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`Queue::submit`].
+    pub fn submit(self, queue: &Queue, id: u64, timeout: Option<Duration>) -> Result<()> {
+        match self.target {
+            Target::Store(_, Operation::Put(_, Given::Lent(_), _)) => {
+                queue.submit_borrower(id, self.kind, timeout, || self.start())
+            }
+            _ => queue.submit(id, self.kind, timeout, || self.start()),
+        }
+    }
+
     /// Starts it; the reply keeps alive whom it is for.
     pub fn start(self) -> Reply<Answer> {
         match self.target {

@@ -142,7 +142,7 @@ pub unsafe extern "C" fn larder_queue_submit(
                 let request = request.ok_or_else(|| Error::argument("requests", "it is null"))?;
                 zero(&request.reserved, "requests.reserved")?;
                 let (checked, timeout) = request.check()?;
-                queue.0.submit(request.id, checked.kind, timeout, || checked.start())?;
+                checked.submit(&queue.0, request.id, timeout)?;
                 put(accepted, index + 1);
             }
             Ok(Status::OK)
@@ -230,7 +230,7 @@ pub unsafe extern "C" fn larder_queue_in_flight(queue: *const larder_queue_t) ->
 }
 
 /// Closes a queue: requests in flight complete with LARDER_CLOSED, new ones are refused. What has completed can still
-/// be drained. Idempotent. The handle stays valid until larder_queue_free.
+/// be drained; a request that was lent a value completes as soon as the library does not read it any more. Idempotent. The handle stays valid until larder_queue_free.
 /// Any thread, a callback too. Does not block. Since ABI 1.
 ///
 /// @return LARDER_OK; LARDER_FORKED, LARDER_INVALID_ARGUMENT
@@ -250,6 +250,7 @@ pub unsafe extern "C" fn larder_queue_close(queue: *const larder_queue_t, err: *
 }
 
 /// Frees a queue, closing it first if it is open; completions that were not drained are freed with it. NULL is fine.
+/// Where values were lent to requests that may be in flight, close it and drain it until LARDER_CLOSED before.
 /// Any thread, once; not while another call on it runs. Does not block. Since ABI 1.
 ///
 /// # Safety

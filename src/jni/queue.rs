@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jlong};
 
 use super::answer::{Answer, free_answers};
@@ -93,11 +94,11 @@ pub unsafe extern "system" fn submit(
         let submitted = protect(|| {
             let request = environment.bytes(request, "request")?;
             let value = environment.optional_bytes(value, "value")?;
-            let parsed = Parsed::read(&request, value.as_deref())?;
+            let parsed = Parsed::read(&request, value.map(Bytes::from))?;
             let timeout = parsed.timeout()?;
             let checked = parsed.check(target)?;
             let queue = handle::<JavaQueue>(queue, "queue")?;
-            queue.queue.submit(id as u64, checked.kind, timeout, || checked.start())
+            checked.submit(&queue.queue, id as u64, timeout)
         });
         match submitted {
             Ok(()) => std::ptr::null_mut(),

@@ -21,6 +21,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jni_sys::jlong;
 
 use super::handles::handle;
@@ -33,6 +34,7 @@ use crate::error::Result;
 use crate::ffi::options::{lifetime, put_options_of};
 use crate::ffi::request::condition_of;
 use crate::ffi::watch::positive;
+use crate::store::given::Given;
 use crate::store::options::{Entry, ListOptions, Projection, WatchOptions, WatchStart};
 
 const VALUE_APART: u32 = u32::MAX;
@@ -47,7 +49,7 @@ pub struct Parsed<'a> {
     max_idle_ms: i64,
     timeout_ms: i64,
     key: &'a [u8],
-    value: &'a [u8],
+    value: Given<'a>,
     metadata: &'a [u8],
     items: Vec<Item<'a>>,
 }
@@ -67,7 +69,7 @@ impl<'a> Parsed<'a> {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT` for bytes that are no request.
-    pub fn read(bytes: &'a [u8], apart: Option<&'a [u8]>) -> Result<Parsed<'a>> {
+    pub fn read(bytes: &'a [u8], apart: Option<Bytes>) -> Result<Parsed<'a>> {
         let mut reader = Reader::new(bytes);
         let kind = OperationKind::from_number(reader.u32()?)?;
         let option = reader.u32()?;
@@ -85,7 +87,11 @@ impl<'a> Parsed<'a> {
             max_idle_ms,
             timeout_ms,
             key: reader.bytes(key)?,
-            value: if value == VALUE_APART { apart.unwrap_or_default() } else { reader.bytes(value as usize)? },
+            value: if value == VALUE_APART {
+                Given::Shared(apart.unwrap_or_default())
+            } else {
+                Given::Borrowed(reader.bytes(value as usize)?)
+            },
             metadata: reader.bytes(metadata)?,
             items: (0..count).map(|_| Item::read(&mut reader)).collect::<Result<_>>()?,
         })

@@ -3,6 +3,7 @@
 //! Three have a form of their own because they are called most: [`peek`], [`put`] and [`get_many`], which work in a slot
 //! and answer a number. All others, and these where they have to wait or do not fit, go as a request.
 
+use bytes::Bytes;
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
 
 use super::answer::{Answer, Large};
@@ -184,7 +185,7 @@ pub unsafe extern "system" fn call(
         respond(environment, || {
             let request = environment.bytes(request, "request")?;
             let value = environment.optional_bytes(value, "value")?;
-            carry_out(target, &request, value.as_deref())
+            carry_out(target, &request, value.map(Bytes::from))
         })
     }
 }
@@ -192,7 +193,7 @@ pub unsafe extern "system" fn call(
 /// # Safety
 ///
 /// `target` is 0 or a live handle of the kind that the operation is for.
-unsafe fn carry_out(target: jlong, request: &[u8], value: Option<&[u8]>) -> Result<Answer> {
+unsafe fn carry_out(target: jlong, request: &[u8], value: Option<Bytes>) -> Result<Answer> {
     let parsed = Parsed::read(request, value)?;
     let kind = parsed.kind();
     let limit = if kind == OperationKind::WatchNext { parsed.wait() } else { parsed.timeout()? };

@@ -9,6 +9,7 @@
 pub mod event;
 pub mod fault;
 pub mod format;
+pub mod given;
 pub mod memory;
 pub mod metadata;
 pub mod nats;
@@ -26,6 +27,7 @@ use std::time::SystemTime;
 
 use crate::error::Result;
 use event::{Cursor, Watch};
+use given::Given;
 use options::{Entry, Lifetime, ListOptions, Outcome, PutOptions, WatchOptions};
 use record::Record;
 use reply::Reply;
@@ -123,6 +125,11 @@ pub trait Store: Send + Sync {
 
     /// Writes a record, if its condition holds.
     fn put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Reply<Outcome>;
+
+    /// As [`Store::put`], with a value that a store may not have to copy.
+    fn put_given(&self, key: &[u8], value: Given<'_>, options: &PutOptions) -> Reply<Outcome> {
+        self.put(key, &value, options)
+    }
 
     /// Writes many records, each by its own condition; the outcomes in their order. Not one transaction: an error of
     /// one record is in its place, and the others are written.

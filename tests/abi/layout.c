@@ -81,6 +81,7 @@ int main(void) {
   FIELD(larder_request_t, revision);
   FIELD(larder_request_t, most);
   FIELD(larder_request_t, timeout_ms);
+  FIELD(larder_request_t, flags);
   FIELD(larder_request_t, reserved);
   STRUCT(larder_completion_t);
   FIELD(larder_completion_t, id);
@@ -157,6 +158,7 @@ int main(void) {
   CONSTANT(LARDER_CONDITION_ALWAYS);
   CONSTANT(LARDER_CONDITION_IF_ABSENT);
   CONSTANT(LARDER_CONDITION_IF_REVISION);
+  CONSTANT(LARDER_REQUEST_LENDS_VALUE);
   CONSTANT(LARDER_LOG_ERROR);
   CONSTANT(LARDER_LOG_WARN);
   CONSTANT(LARDER_LOG_INFO);

@@ -308,6 +308,44 @@ static void an_id_in_flight_is_refused_and_free_again_afterwards(void **state) {
   larder_queue_free(queue);
 }
 
+/* The address sanitizer tells whether the library reads a value after it was given back. */
+static void a_value_may_be_lent_until_its_request_completes(void **state) {
+  (void)state;
+  enum { LENGTH = 16 << 10 };
+  static const char *const keys[] = {"k", "delay:5:k", "never:k", "never:k"};
+  for (int round = 0; round < 4; round++) {
+    larder_queue_t *queue = open_queue(0);
+    uint8_t *value = malloc(LENGTH);
+    assert_non_null(value);
+    memset(value, 'v', LENGTH);
+    larder_request_t put = request_of(1, LARDER_OPERATION_PUT, keys[round]);
+    put.value = value;
+    put.value_length = LENGTH;
+    put.flags = LARDER_REQUEST_LENDS_VALUE;
+    OK(larder_queue_submit(queue, &put, 1, NULL, E));
+    if (round == 2) OK(larder_queue_cancel(queue, 1, E));
+    if (round == 3) OK(larder_queue_close(queue, E));
+    larder_completion_t done = take(queue);
+    free(value);
+    const int32_t expected[] = {LARDER_OK, LARDER_OK, LARDER_CANCELLED, LARDER_CLOSED};
+    assert_int_equal(done.status, expected[round]);
+    free_completion(&done);
+    larder_queue_free(queue);
+  }
+}
+
+static void flags_that_a_request_does_not_have_are_refused(void **state) {
+  (void)state;
+  larder_queue_t *queue = open_queue(0);
+  larder_request_t get = request_of(1, LARDER_OPERATION_GET, "k");
+  get.flags = LARDER_REQUEST_LENDS_VALUE;
+  REFUSED("requests.flags", larder_queue_submit(queue, &get, 1, NULL, E));
+  larder_request_t put = request_of(1, LARDER_OPERATION_PUT, "k");
+  put.flags = 2;
+  REFUSED("requests.flags", larder_queue_submit(queue, &put, 1, NULL, E));
+  larder_queue_free(queue);
+}
+
 static int readable(int descriptor, int wait_ms) {
   struct pollfd entry = {.fd = descriptor, .events = POLLIN};
   return poll(&entry, 1, wait_ms) == 1;
@@ -454,6 +492,8 @@ int main(void) {
       WITH(open_fault, a_full_queue_is_busy_until_it_is_drained),
       WITH(open_memory, a_full_queue_is_busy_until_it_is_drained),
       WITH(open_fault, an_id_in_flight_is_refused_and_free_again_afterwards),
+      WITH(open_fault, a_value_may_be_lent_until_its_request_completes),
+      WITH(open_memory, flags_that_a_request_does_not_have_are_refused),
       WITH(open_fault, the_descriptor_is_readable_while_completions_wait),
       WITH(open_memory, the_descriptor_stays_readable_when_only_a_part_was_drained),
       WITH(open_fault, an_id_may_be_used_again_and_again),

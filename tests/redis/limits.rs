@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use larder::Status;
 use larder::log::{self, Level, Line};
+use larder::store::given::{Given, Loan};
 use larder::store::options::{Condition, Durability, ListOptions, Outcome, PutOptions, WatchOptions};
 
 use crate::servers::redis::{Login, Options, Redis};
@@ -49,6 +50,24 @@ fn a_server_that_knows_no_hello_is_spoken_to_by_the_old_protocol() {
     }
     let wrong = open(&format!("redis://:wrong@{}", server.address()));
     assert_eq!(wait(wrong.store.get(b"a")).expect_err("refused").status(), Status::AUTH);
+}
+
+#[test]
+fn a_value_arrives_whole_in_whatever_way_it_is_given() {
+    let server = Redis::start(&Options::default()).expect("a server");
+    for format in ["larder", "raw", "go-micro"] {
+        let opened = open(&format!("redis://{}?format={format}&table={format}", server.address()));
+        for length in [0, 1, 1023, 4095, 4096, 65_536, 65_537, 1 << 20] {
+            let bytes: Vec<u8> = (0..length).map(|place| (place % 251) as u8).collect();
+            // SAFETY: `bytes` is there, and not written to, until the put was waited for.
+            let lent = Given::Lent(unsafe { Loan::new(&bytes) });
+            for given in [Given::Borrowed(&bytes), Given::Shared(bytes.clone().into()), lent] {
+                put(&opened.store, b"k", b"another");
+                done(wait(opened.store.put_given(b"k", given, &PutOptions::default())));
+                assert!(value(&opened.store, b"k").as_ref() == Some(&bytes), "{format}: {length}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use crate::boundary::reading::WatchReader;
 use crate::store::options::{PutOptions, WatchOptions};
@@ -247,4 +249,83 @@ fn cancels_that_race_with_answers_never_lose_or_double_a_completion() {
     canceller.join().expect("no panic");
     assert!(seen.iter().map(|(id, _)| *id).eq(0..total));
     assert!(queue.drain(1, Some(Duration::ZERO)).expect("open").is_empty());
+}
+
+/// Says when it was dropped, which takes a while.
+struct Borrowed(Arc<AtomicBool>);
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(30));
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_borrower_completes_when_nothing_of_it_is_left_however_it_ends() {
+    type End = fn(&Queue);
+    let ends: [(Status, Option<Duration>, u64, End); 6] = [
+        (Status::OK, None, 1, |_| {}),
+        (Status::PANIC, None, 2, |_| {}),
+        (Status::TIMEOUT, Some(Duration::from_millis(1)), 3, |_| {}),
+        (Status::CANCELLED, None, 3, |queue| assert!(queue.cancel(7).expect("here"))),
+        (Status::CLOSED, None, 3, |queue| queue.close().expect("here")),
+        (Status::CANCELLED, None, 3, |queue| {
+            assert!(queue.cancel(7).expect("here"));
+            queue.close().expect("here");
+        }),
+    ];
+    for (status, timeout, what, end) in ends {
+        let queue = Queue::new(0);
+        let is_gone = Arc::new(AtomicBool::new(false));
+        let borrowed = Borrowed(Arc::clone(&is_gone));
+        let start = move || {
+            Reply::pending(async move {
+                let _borrowed = borrowed;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                match what {
+                    1 => Ok(Answer::Nothing),
+                    2 => panic!("on purpose"),
+                    _ => std::future::pending().await,
+                }
+            })
+        };
+        queue.submit_borrower(7, OperationKind::Put, timeout, start).expect("accepted");
+        end(&queue);
+        let seen = statuses(&queue, 1);
+        assert!(is_gone.load(Ordering::SeqCst), "{status:?}: it completed before");
+        assert_eq!(seen, [(7, status)]);
+        assert_eq!(queue.in_flight(), 0);
+    }
+}
+
+#[test]
+fn borrowers_that_are_cancelled_while_they_are_submitted_complete_once_and_are_gone() {
+    let queue = Arc::new(Queue::new(0));
+    let borrowed = Arc::new(());
+    let total = 1_000u64;
+    let canceller = {
+        let queue = Arc::clone(&queue);
+        std::thread::spawn(move || {
+            for id in 0..total {
+                while !queue.cancel(id).expect("here") {
+                    std::hint::spin_loop();
+                }
+            }
+        })
+    };
+    for id in 0..total {
+        let borrowed = Arc::clone(&borrowed);
+        let start = move || {
+            Reply::pending(async move {
+                let _borrowed = borrowed;
+                std::future::pending().await
+            })
+        };
+        queue.submit_borrower(id, OperationKind::Put, None, start).expect("accepted");
+    }
+    canceller.join().expect("no panic");
+    let seen = statuses(&queue, total as usize);
+    assert_eq!(Arc::strong_count(&borrowed), 1);
+    assert!(seen.into_iter().eq((0..total).map(|id| (id, Status::CANCELLED))));
 }

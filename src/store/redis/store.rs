@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result, Status};
 use crate::store::event::{Cursor, Watch};
+use crate::store::given::Given;
 use crate::store::options::{Durability, Entry, Lifetime, ListOptions, Outcome, PutOptions, WatchOptions};
 use crate::store::record::Record;
 use crate::store::redis::describe;
@@ -59,7 +60,7 @@ impl RedisStore {
         }
     }
 
-    fn prepare_put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Result<(Command, Durability)> {
+    fn prepare_put(&self, key: &[u8], value: Given<'_>, options: &PutOptions) -> Result<(Command, Durability)> {
         self.refuse_closed()?;
         let durability = self.durability(options.durability);
         let terms = Terms {
@@ -270,9 +271,13 @@ impl Store for RedisStore {
     }
 
     fn put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Reply<Outcome> {
+        self.put_given(key, Given::Borrowed(value), options)
+    }
+
+    fn put_given(&self, key: &[u8], value: Given<'_>, options: &PutOptions) -> Reply<Outcome> {
         if !self.knows_time() {
             // Nothing is proposed before: the next proposal would have to be above it.
-            let checked = self.refuse_closed().and_then(|()| writing::check_put(&self.layout, key, value, options));
+            let checked = self.refuse_closed().and_then(|()| writing::check_put(&self.layout, key, &value, options));
             if let Err(error) = checked {
                 return Reply::Ready(Err(error));
             }
@@ -300,7 +305,7 @@ impl Store for RedisStore {
                 store.put_many(&borrowed.collect::<Vec<_>>())
             });
         }
-        let prepare = |entry: &Entry<'_>| self.prepare_put(entry.key, entry.value, &entry.options);
+        let prepare = |entry: &Entry<'_>| self.prepare_put(entry.key, Given::Borrowed(entry.value), &entry.options);
         let prepare_wave =
             |wave: Vec<usize>| -> Vec<_> { wave.into_iter().map(|place| (place, prepare(&entries[place]))).collect() };
         let waves: Vec<Vec<_>> = waves(entries).into_iter().map(prepare_wave).collect();

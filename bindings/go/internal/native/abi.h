@@ -82,6 +82,8 @@
 #define LARDER_CONDITION_IF_ABSENT 1
 #define LARDER_CONDITION_IF_REVISION 2
 
+#define LARDER_REQUEST_LENDS_VALUE 1
+
 #define LARDER_LOG_ERROR 1
 #define LARDER_LOG_WARN 2
 #define LARDER_LOG_INFO 3
@@ -178,7 +180,8 @@ typedef struct {
   uint64_t revision;
   size_t most;
   int64_t timeout_ms;
-  uint64_t reserved[4];
+  uint64_t flags;
+  uint64_t reserved[3];
 } larder_request_t;
 
 typedef struct {

@@ -226,8 +226,8 @@ fn is_message(values: &[Value]) -> bool {
 fn gather(outgoing: &mut Outgoing, packed: &Packed) {
     for piece in packed.pieces() {
         match piece {
-            Piece::Short(bytes) => outgoing.bytes().extend_from_slice(bytes),
-            Piece::Long(word) => outgoing.push(word),
+            Piece::Copied(bytes) => outgoing.bytes().extend_from_slice(bytes),
+            Piece::Shared(word) => outgoing.push(word),
         }
     }
 }

@@ -284,6 +284,7 @@ mod tests {
     use super::pushes::Heard;
     use super::testing::{LONG, connected, run};
     use super::*;
+    use crate::store::given::{Given, Loan};
 
     #[test]
     fn a_connection_ends_with_the_last_of_its_handles() {
@@ -336,6 +337,38 @@ mod tests {
             server.write_all(MESSAGE).await.expect("open");
             let answers = asked.await.expect("no panic").expect("answered");
             assert_eq!(answers.first().and_then(Value::as_array).map(<[Value]>::len), Some(3));
+        });
+    }
+
+    #[test]
+    fn a_lent_word_is_not_read_any_more_once_its_caller_has_gone() {
+        const WORD: usize = 16 << 10;
+        const CALLERS: usize = 1000;
+        run(async {
+            let (connection, mut server, _pushes) = connected().await;
+            let mut words = vec![vec![b'a'; WORD]; CALLERS];
+            {
+                let mut calls: Vec<_> = words
+                    .iter()
+                    .map(|word| {
+                        let mut packed = Packed::default();
+                        packed.begin(1);
+                        // SAFETY: the calls are dropped before the words are written to.
+                        packed.given(Given::Lent(unsafe { Loan::new(word) }));
+                        Box::pin(connection.call(packed, Instant::now() + LONG))
+                    })
+                    .collect();
+                // The server reads nothing yet, so that many of them are not sent when they are given up.
+                let few = Duration::from_millis(200);
+                let all = futures_util::future::join_all(calls.iter_mut().map(Pin::as_mut));
+                assert!(tokio::time::timeout(few, all).await.is_err(), "nobody answers");
+            }
+            words.iter_mut().for_each(|word| word.fill(b'b'));
+            let mut read = Vec::new();
+            while let Ok(Ok(1..)) = tokio::time::timeout(Duration::from_secs(1), server.read_buf(&mut read)).await {}
+            let sent = read.iter().filter(|byte| **byte == b'a').count() / WORD;
+            assert!((1..CALLERS).contains(&sent), "{sent} were sent");
+            assert!(!read.contains(&b'b'));
         });
     }
 }

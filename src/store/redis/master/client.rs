@@ -235,6 +235,8 @@ impl Client {
         let made = lease.committer(&self.config.server, self.monitor.as_ref());
         match tokio::time::timeout_at(deadline, made).await {
             Ok(Ok(committer)) => {
+                // The committer may be about to send what its caller has given up.
+                packed.own();
                 let ticket = committer.send(std::mem::take(packed), how.durability, how.has_written, deadline);
                 let (outcome, given_back) = ticket.wait().await;
                 *packed = given_back;

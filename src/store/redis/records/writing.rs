@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result, Status};
 use crate::store::format::{Contents, envelope};
+use crate::store::given::Given;
 use crate::store::options::{Condition, Lifetime, Outcome, PutOptions, Term};
 use crate::store::redis::records::layout::Layout;
 use crate::store::redis::script::{self, SCRIPTS};
@@ -144,11 +145,11 @@ pub fn check_put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions
 /// # Errors
 ///
 /// As [`check_put`].
-pub fn put(layout: &Layout, key: &[u8], value: &[u8], options: &PutOptions, terms: Terms) -> Result<Command> {
-    check_put(layout, key, value, options)?;
+pub fn put(layout: &Layout, key: &[u8], value: Given<'_>, options: &PutOptions, terms: Terms) -> Result<Command> {
+    check_put(layout, key, &value, options)?;
     let life_ms = lifespan_ms(options.lifetime.lifespan, terms.lifespan_ms);
     if layout.has_envelopes() {
-        return Ok(put_envelope(layout, key, value, options, Terms { lifespan_ms: life_ms, ..terms }));
+        return Ok(put_envelope(layout, key, &value, options, Terms { lifespan_ms: life_ms, ..terms }));
     }
     Ok(put_bare(layout, key, value, options.condition, life_ms))
 }
@@ -219,14 +220,14 @@ pub fn has_transacted(answer: &Value) -> bool {
     answer.as_array().and_then(|answers| answers.get(1)).and_then(Value::as_bytes) == Some(b"OK")
 }
 
-fn put_bare(layout: &Layout, key: &[u8], value: &[u8], condition: Condition, life_ms: u64) -> Command {
+fn put_bare(layout: &Layout, key: &[u8], value: Given<'_>, condition: Condition, life_ms: u64) -> Command {
     let mut packed = Packed::with_room(&[value.len(), key.len() + layout.prefix.len()]);
-    let revision = script::fingerprint(value);
+    let revision = script::fingerprint(&value);
     if condition == Condition::Always {
         packed.begin(if life_ms == 0 { 3 } else { 5 });
         packed.word(b"SET");
         packed.word_of(&[&layout.prefix, key]);
-        packed.word(value);
+        packed.given(value);
         // As the plugin does: seconds where they are whole.
         let (unit, number) = if life_ms.is_multiple_of(1000) { ("EX", life_ms / 1000) } else { ("PX", life_ms) };
         if life_ms != 0 {
@@ -236,7 +237,7 @@ fn put_bare(layout: &Layout, key: &[u8], value: &[u8], condition: Condition, lif
         return Command::plain(packed, |_| true, Meaning::Done(revision));
     }
     SCRIPTS.put_bare_if.begin(&mut packed, &layout.prefix, key, 3);
-    packed.word(value);
+    packed.given(value);
     packed.number(life_ms);
     let compares = match condition {
         Condition::IfRevision(expected) => Some(Box::new(Compares { full: layout.full(key), revision: expected })),
@@ -342,7 +343,7 @@ mod tests {
     fn a_plain_put_is_the_plugins_command() {
         let layout = Layout::new(Format::GoMicro, "ignored", "tbl", Arc::default());
         let sent = |lifespan| {
-            let command = put(&layout, b"k", b"v", &living(lifespan), TERMS).expect("valid");
+            let command = put(&layout, b"k", Given::Borrowed(b"v"), &living(lifespan), TERMS).expect("valid");
             String::from_utf8_lossy(&command.packed.to_vec()).replace("\r\n", " ")
         };
         assert_eq!(sent(Term::Default), "*3 $3 SET $4 tblk $1 v ");
@@ -356,12 +357,14 @@ mod tests {
     fn what_the_format_cannot_keep_is_refused_by_name() {
         let layout = Layout::new(Format::Raw, "", "", Arc::default());
         let metadata = Metadata::new([("a", &b"1"[..])]).expect("small");
-        let error =
-            put(&layout, b"k", b"v", &PutOptions { metadata, ..PutOptions::default() }, TERMS).err().expect("refused");
+        let error = put(&layout, b"k", Given::Borrowed(b"v"), &PutOptions { metadata, ..PutOptions::default() }, TERMS)
+            .err()
+            .expect("refused");
         assert_eq!((error.status(), error.origin()), (Status::UNSUPPORTED, "metadata"));
         let lifetime = Lifetime { lifespan: Term::Default, max_idle: Term::For(Duration::from_secs(1)) };
-        let error =
-            put(&layout, b"k", b"v", &PutOptions { lifetime, ..PutOptions::default() }, TERMS).err().expect("refused");
+        let error = put(&layout, b"k", Given::Borrowed(b"v"), &PutOptions { lifetime, ..PutOptions::default() }, TERMS)
+            .err()
+            .expect("refused");
         assert_eq!((error.status(), error.origin()), (Status::UNSUPPORTED, "max_idle"));
         assert_eq!(touch(&layout, b"k", lifetime).expect_err("refused").origin(), "max_idle");
     }
@@ -389,11 +392,13 @@ mod tests {
     fn a_long_envelope_is_a_transaction_that_can_be_asked_again_as_a_script() {
         let layout = Layout::new(Format::Larder, "d", "t", Arc::default());
         let value = [b'v'; LONG_ENVELOPE];
-        let command = put(&layout, b"k", &value, &living(Term::For(Duration::from_secs(2))), TERMS).expect("valid");
+        let command = put(&layout, b"k", Given::Borrowed(&value), &living(Term::For(Duration::from_secs(2))), TERMS)
+            .expect("valid");
         assert_eq!(command.packed.answers(), 4);
         let script = command.otherwise.expect("one").command();
         let terms = Terms { may_transact: false, ..TERMS };
-        let direct = put(&layout, b"k", &value, &living(Term::For(Duration::from_secs(2))), terms).expect("valid");
+        let direct = put(&layout, b"k", Given::Borrowed(&value), &living(Term::For(Duration::from_secs(2))), terms)
+            .expect("valid");
         assert!(direct.otherwise.is_none());
         // All but the envelope's times, which the clock says.
         let before = |packed: &Packed| packed.to_vec()[..90].to_vec();

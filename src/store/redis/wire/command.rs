@@ -4,7 +4,11 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::store::given::{Given, Loan};
 use crate::store::remote::outgoing::LONG;
+
+/// The longest word that is lent: it is copied while others wait for the connection.
+const MOST_LENT: usize = 64 << 10;
 
 /// One or more commands that go out together, with how many answers they get.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,9 +16,44 @@ pub struct Packed {
     /// All but the long words.
     bytes: Vec<u8>,
     /// The long words, each with the place in `bytes` before which it comes.
-    long: Vec<(usize, Bytes)>,
+    long: Vec<(usize, Word)>,
     answers: u32,
 }
+
+/// A long word.
+#[derive(Debug)]
+enum Word {
+    Shared(Bytes),
+    Lent(Loan),
+}
+
+impl Word {
+    /// The word, of whoever keeps it.
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Word::Shared(bytes) => bytes,
+            Word::Lent(loan) => loan,
+        }
+    }
+}
+
+impl Clone for Word {
+    /// A loan is never doubled: the copy has bytes of its own.
+    fn clone(&self) -> Word {
+        Word::Shared(match self {
+            Word::Shared(bytes) => bytes.clone(),
+            Word::Lent(loan) => Bytes::copy_from_slice(loan),
+        })
+    }
+}
+
+impl PartialEq for Word {
+    fn eq(&self, other: &Word) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Word {}
 
 /// A place between two commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,10 +65,10 @@ pub struct Place {
 /// Bytes that come one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// Words, their lengths, and what is between.
-    Short(&'a [u8]),
+    /// Words, their lengths, and what is between; also a long word that is lent, so that a copy has to be made.
+    Copied(&'a [u8]),
     /// A long word.
-    Long(&'a Bytes),
+    Shared(&'a Bytes),
 }
 
 impl Packed {
@@ -77,7 +116,30 @@ impl Packed {
             return self.word(word);
         }
         self.line(b'$', word.len());
-        self.long.push((self.bytes.len(), word.clone()));
+        self.long(Word::Shared(word.clone()));
+    }
+
+    /// Adds a word in the way in which it is given.
+    pub fn given(&mut self, word: Given<'_>) {
+        match word {
+            Given::Lent(loan) if (LONG..=MOST_LENT).contains(&loan.len()) => {
+                self.line(b'$', loan.len());
+                self.long(Word::Lent(loan));
+            }
+            Given::Shared(bytes) => self.share(&bytes),
+            other => self.word(&other),
+        }
+    }
+
+    /// Gives it bytes of its own in place of lent ones, so that it can be kept by whoever outlives the request.
+    pub fn own(&mut self) {
+        for (_, word) in &mut self.long {
+            *word = word.clone();
+        }
+    }
+
+    fn long(&mut self, word: Word) {
+        self.long.push((self.bytes.len(), word));
         self.bytes.extend_from_slice(b"\r\n");
     }
 
@@ -132,14 +194,18 @@ impl Packed {
         let ends = self.long.iter().map(|(place, word)| (*place, Some(word))).chain([(self.bytes.len(), None)]);
         let mut from = 0;
         ends.flat_map(move |(to, word)| {
-            let short = Piece::Short(&self.bytes[std::mem::replace(&mut from, to)..to]);
-            std::iter::once(short).chain(word.map(Piece::Long))
+            let short = Piece::Copied(&self.bytes[std::mem::replace(&mut from, to)..to]);
+            let long = word.map(|word| match word {
+                Word::Shared(bytes) => Piece::Shared(bytes),
+                Word::Lent(loan) => Piece::Copied(loan),
+            });
+            std::iter::once(short).chain(long)
         })
     }
 
     /// How many bytes there are to send.
     pub fn length(&self) -> usize {
-        self.bytes.len() + self.long.iter().map(|(_, word)| word.len()).sum::<usize>()
+        self.bytes.len() + self.long.iter().map(|(_, word)| word.bytes().len()).sum::<usize>()
     }
 
     /// The bytes to send, as one.
@@ -148,8 +214,8 @@ impl Packed {
         let mut whole = Vec::with_capacity(self.length());
         for piece in self.pieces() {
             match piece {
-                Piece::Short(bytes) => whole.extend_from_slice(bytes),
-                Piece::Long(word) => whole.extend_from_slice(word),
+                Piece::Copied(bytes) => whole.extend_from_slice(bytes),
+                Piece::Shared(word) => whole.extend_from_slice(word),
             }
         }
         whole
@@ -233,10 +299,39 @@ mod tests {
         let again = packed.command(first..second);
         assert!(again.to_vec() == two && again.answers() == 1);
         let long = again.pieces().find_map(|piece| match piece {
-            Piece::Long(found) => Some(found.as_ptr()),
-            Piece::Short(_) => None,
+            Piece::Shared(found) => Some(found.as_ptr()),
+            Piece::Copied(_) => None,
         });
         assert_eq!(long, Some(word.as_ptr()), "it was copied");
         assert!(packed.command(Place::default()..first).to_vec() == one);
+    }
+
+    #[test]
+    fn a_word_is_lent_where_that_saves_a_copy_and_a_loan_is_never_doubled() {
+        let lent = |length: usize| {
+            let word = vec![b'x'; length];
+            let mut packed = Packed::with_room(&[length]);
+            packed.begin(1);
+            // SAFETY: `word` outlives what is said of it here; what leaves this function has bytes of its own.
+            packed.given(Given::Lent(unsafe { Loan::new(&word) }));
+            let is_lent = packed.pieces().any(|piece| match piece {
+                Piece::Copied(bytes) => bytes.as_ptr() == word.as_ptr(),
+                Piece::Shared(_) => false,
+            });
+            let copy = packed.clone();
+            assert!(
+                copy == packed
+                    && copy
+                        .pieces()
+                        .all(|piece| !matches!(piece, Piece::Copied(bytes) if bytes.as_ptr() == word.as_ptr()))
+            );
+            packed.own();
+            assert!(packed.to_vec() == [format!("*1\r\n${length}\r\n").as_bytes(), &word, b"\r\n"].concat());
+            drop(word);
+            assert!(packed == copy);
+            is_lent
+        };
+        let lengths = [0, LONG - 1, LONG, MOST_LENT, MOST_LENT + 1];
+        assert_eq!(lengths.map(lent), [false, false, true, true, false]);
     }
 }
