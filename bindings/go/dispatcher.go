@@ -124,11 +124,7 @@ func (d *dispatcher) lead(ctx context.Context, operation string, closing <-chan 
 	if own == nil {
 		return answer, err
 	}
-	answer, err = d.await(id, own, ctx, operation, closing)
-	if err != nil {
-		return answer, err
-	}
-	return unlessCancelled(ctx, operation, answer)
+	return d.await(id, own, ctx, operation, closing, request.Lends)
 }
 
 // leadFor leads until there is the answer. Where this thread may not wait it gives the lead up before, and returns who
@@ -195,28 +191,32 @@ func (d *dispatcher) follow(ctx context.Context, operation string, closing <-cha
 		waiters.Put(own)
 		return native.Answer{}, failed(operation, failure)
 	}
-	return d.await(id, own, ctx, operation, closing)
+	return d.await(id, own, ctx, operation, closing, request.Lends)
 }
 
-// await waits until somebody who leads hands over the answer to a request.
-func (d *dispatcher) await(id uint64, own *waiter, ctx context.Context, operation string, closing <-chan struct{}) (native.Answer, error) {
+// await waits until somebody who leads hands over the answer to a request. One that was lent something is never left
+// before: its answer comes when the library has given that back, which it does at once when the request is cancelled or
+// the store is closed.
+func (d *dispatcher) await(id uint64, own *waiter, ctx context.Context, operation string, closing <-chan struct{}, lends bool) (native.Answer, error) {
 	select {
 	case answer := <-own.answered:
 		waiters.Put(own)
 		return answer, nil
 	case <-ctx.Done():
-		if d.abandon(id, own) {
+		if lends {
+			d.queue.Cancel(id)
+		} else if d.abandon(id, own) {
 			return native.Answer{}, ended(operation, ctx)
 		}
 	case <-closing:
-		if d.abandon(id, own) {
+		if !lends && d.abandon(id, own) {
 			return native.Answer{}, closed(operation, "store")
 		}
 	}
-	// The answer was taken out first, and is on its way.
+	// The answer was taken out first, or has to be waited for, and is on its way.
 	answer := <-own.answered
 	waiters.Put(own)
-	return answer, nil
+	return unlessCancelled(ctx, operation, answer)
 }
 
 // abandon takes the request back: its answer, if there will be one, finds nobody. It says whether that was in time.

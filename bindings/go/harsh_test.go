@@ -3,6 +3,7 @@ package larder
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -436,4 +437,72 @@ func TestAStoreIsUsableWhileItsLarderIsOtherwiseForgotten(t *testing.T) {
 		}
 	}
 	must(t, store.larder.Close())
+}
+
+func TestALongValueIsTheCallersAgainWhenPutReturnsHoweverItEnds(t *testing.T) {
+	servers := contractServers(t)
+	for _, name := range []string{"fault", "redis", "nats-js-kv"} {
+		kind, isThere, err := findKind(name, servers)
+		must(t, err)
+		if !isThere {
+			continue
+		}
+		for _, format := range []string{"larder", "raw"} {
+			t.Run(name+" "+format, func(t *testing.T) {
+				settings := object{}
+				if name != "fault" {
+					settings["format"] = format
+				}
+				section, _ := kind.section(settings)
+				config, err := json.Marshal(object{"stores": object{DefaultStore: section}})
+				must(t, err)
+				_, store := openStore(t, string(config))
+				expectWholeValues(t, store)
+			})
+		}
+	}
+}
+
+// expectWholeValues writes to the value as soon as Put has returned, and expects none that is mixed of two.
+func expectWholeValues(t *testing.T, store *Store) {
+	var workers sync.WaitGroup
+	var cancelled, done atomic.Int64
+	for worker := range 8 {
+		workers.Go(func() {
+			key := fmt.Appendf(nil, "long-%d", worker)
+			value := make([]byte, lentFrom+worker*1000)
+			for round := range 200 {
+				for index := range value {
+					value[index] = byte(round)
+				}
+				ctx, cancel := context.WithCancel(background)
+				go func() {
+					time.Sleep(time.Duration(round%20) * 20 * time.Microsecond)
+					cancel()
+				}()
+				_, err := store.Put(ctx, key, value, nil)
+				for index := range value {
+					value[index] = 0xff
+				}
+				cancel()
+				if errors.Is(err, context.Canceled) {
+					cancelled.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				} else {
+					done.Add(1)
+				}
+				found, err := store.Get(background, key)
+				if errors.Is(err, ErrNotFound) {
+					continue
+				}
+				if err != nil || bytes.Count(found, found[:1]) != len(found) || found[0] == 0xff {
+					t.Errorf("round %d: %v, or a value mixed of two", round, err)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	t.Logf("%d done, %d cancelled", done.Load(), cancelled.Load())
 }

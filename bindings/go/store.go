@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/larder-cache/larder/bindings/go/internal/native"
 )
@@ -40,6 +41,9 @@ type PutOptions struct {
 	Durability Durability
 }
 
+// lentFrom is the length from which on the library is lent a value: for less, a copy costs less than to pin it.
+const lentFrom = 4 << 10
+
 // valueOnStack is the length up to which Get reads a value without knowing its length before.
 const valueOnStack = 512
 
@@ -48,7 +52,7 @@ const valueOnStack = 512
 // It fails with [ErrNotFound] when there is no record.
 func (s *Store) Get(ctx context.Context, key []byte) ([]byte, error) {
 	var scratch [valueOnStack]byte
-	length, own, err := s.get(ctx, key, scratch[:], 0)
+	length, own, err := s.get(ctx, key, scratch[:], nil)
 	if err != nil || own != nil {
 		return own, err
 	}
@@ -96,26 +100,24 @@ func (s *Store) fetchInto(ctx context.Context, key, buffer []byte) (length int, 
 //
 // It fails with [ErrNotFound] when there is no record; the buffer is returned as it was then.
 func (s *Store) AppendGet(ctx context.Context, buffer, key []byte) ([]byte, error) {
-	length, own, err := s.get(ctx, key, buffer[len(buffer):cap(buffer)], len(buffer))
+	length, own, err := s.get(ctx, key, buffer[len(buffer):cap(buffer)], buffer)
 	if err != nil {
 		return buffer, err
 	}
 	if own != nil {
-		copy(own, buffer)
 		return own, nil
 	}
 	return buffer[:len(buffer)+length], nil
 }
 
-// get reads a value once, into a buffer that has room for it, or as a slice of its own with so many bytes in front left
-// free.
-func (s *Store) get(ctx context.Context, key, buffer []byte, free int) (length int, own []byte, err error) {
+// get reads a value once, into a buffer that has room for it, or as a slice of its own behind a copy of front.
+func (s *Store) get(ctx context.Context, key, buffer, front []byte) (length int, own []byte, err error) {
 	const operation = "get"
 	if ctx.Err() != nil {
 		return 0, nil, ended(operation, ctx)
 	}
 	if s.immediate {
-		length, own, status, failure := s.handle.Get(key, buffer, free)
+		length, own, status, failure := s.handle.Get(key, buffer, front)
 		if failure != nil {
 			return 0, nil, failed(operation, failure)
 		}
@@ -133,7 +135,7 @@ func (s *Store) get(ctx context.Context, key, buffer []byte, free int) (length i
 	if err != nil {
 		return 0, nil, err
 	}
-	length, own = answer.TakeValue(buffer, free)
+	length, own = answer.TakeValue(buffer, front)
 	return length, own, nil
 }
 
@@ -157,13 +159,22 @@ func (s *Store) Contains(ctx context.Context, key []byte) (bool, error) {
 	return err == nil, err
 }
 
-// Put writes a record, whatever is there, and returns its new revision. The key and the value are copied.
+// Put writes a record, whatever is there, and returns its new revision. The key and the value must not change before it
+// returns, however that is, and are not used afterwards. A store on a server reads a long value where it is, so that a Put
+// whose context ends returns as soon as the library has let go of the value, which no server can delay.
 //
 // It fails with [ErrTooLarge], [ErrOutOfMemory] (the record that was there stays), [ErrInvalidArgument] for options
 // that are out of range, [ErrUnsupported] for a durability that the store cannot give, or [ErrAmbiguous] when whether it
 // happened cannot be known.
 func (s *Store) Put(ctx context.Context, key, value []byte, options *PutOptions) (revision uint64, err error) {
-	return s.write(ctx, "put", native.Request{Operation: native.Put, Key: key, Value: value}, options)
+	request := native.Request{Operation: native.Put, Key: key, Value: value}
+	if !s.immediate && len(value) >= lentFrom {
+		var pinner runtime.Pinner
+		pinner.Pin(unsafe.SliceData(value))
+		defer pinner.Unpin()
+		request.Lends = true
+	}
+	return s.write(ctx, "put", request, options)
 }
 
 // PutIfAbsent writes a record if there is none under its key, and returns its revision.

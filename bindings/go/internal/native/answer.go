@@ -71,17 +71,16 @@ func (a *Answer) TakeRecord() Record {
 	return record
 }
 
-// TakeValue takes the record's value into a buffer that has room for it, or as a new slice with so many bytes in front
-// left free, and frees the record.
-func (a *Answer) TakeValue(buffer []byte, free int) (length int, own []byte) {
+// TakeValue takes the record's value into a buffer that has room for it, or as a new slice behind a copy of front, and
+// frees the record.
+func (a *Answer) TakeValue(buffer, front []byte) (length int, own []byte) {
 	var view C.larder_go_record_t
 	C.larder_go_record_view(a.answer.record, &view)
 	value := borrowed(view.value, view.value_length)
 	if len(value) <= len(buffer) {
 		copy(buffer, value)
 	} else {
-		own = make([]byte, free+len(value))
-		copy(own[free:], value)
+		own = appendNew(front, value)
 	}
 	C.larder_go_record_free(a.answer.record)
 	a.answer.record = 0
@@ -152,6 +151,11 @@ func (a *Answer) TakeWatch() *Watch {
 func (a *Answer) Free() {
 	C.larder_go_answer_free(&a.answer)
 	a.answer = C.larder_go_answer_t{}
+}
+
+// appendNew is a new slice of both. Unlike make, append does not clear what is overwritten at once.
+func appendNew(front, value []byte) []byte {
+	return append(front[:len(front):len(front)], value...)
 }
 
 func takeBytes(object C.uintptr_t) []byte {

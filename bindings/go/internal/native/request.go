@@ -6,8 +6,6 @@ package native
 // #cgo nocallback larder_go_peek
 // #cgo noescape larder_go_get
 // #cgo nocallback larder_go_get
-// #cgo noescape larder_go_record_take_value
-// #cgo nocallback larder_go_record_take_value
 // #cgo noescape larder_go_get_many_into
 // #cgo nocallback larder_go_get_many_into
 // #cgo noescape larder_go_call
@@ -63,6 +61,16 @@ type Request struct {
 	// Cursor and Watch are those of CursorNext and WatchNext.
 	Cursor *Cursor
 	Watch  *Watch
+	// Lends says that the library may read the value where it is, instead of copying it: until the request was answered,
+	// it is pinned and does not change.
+	Lends bool
+}
+
+func (r *Request) flags() C.uint32_t {
+	if r.Lends {
+		return C.LARDER_REQUEST_LENDS_VALUE
+	}
+	return 0
 }
 
 func (r *Request) numbers() C.larder_go_request_t {
@@ -85,6 +93,7 @@ func (r *Request) numbers() C.larder_go_request_t {
 		max_idle_ms:     C.int64_t(r.MaxIdleMs),
 		timeout_ms:      C.int64_t(r.TimeoutMs),
 		durability:      C.int32_t(r.Durability),
+		flags:           r.flags(),
 	}
 }
 
@@ -130,9 +139,9 @@ func (s *Store) Peek(key, buffer []byte) (status int32, length int, revision uin
 	return int32(outcome), int(found.length), uint64(found.revision), failure
 }
 
-// Get reads a value, on a store that is immediate, into a buffer that has room for it, or as a new slice with so many
-// bytes in front left free. It allocates that slice only.
-func (s *Store) Get(key, buffer []byte, free int) (length int, own []byte, status int32, failure *Failure) {
+// Get reads a value, on a store that is immediate, into a buffer that has room for it, or as a new slice behind a copy of
+// front. It allocates that slice only.
+func (s *Store) Get(key, buffer, front []byte) (length int, own []byte, status int32, failure *Failure) {
 	use()
 	var found C.larder_go_found_t
 	outcome := C.larder_go_get(s.handle, bytesOf(key), C.size_t(len(key)), bytesOf(buffer), C.size_t(len(buffer)), &found)
@@ -143,8 +152,8 @@ func (s *Store) Get(key, buffer []byte, free int) (length int, own []byte, statu
 	case outcome != BufferTooSmall:
 		return 0, nil, int32(outcome), takeFailure(outcome, found.error)
 	}
-	own = make([]byte, free+int(found.length))
-	C.larder_go_record_take_value(found.record, bytesOf(own[free:]), C.size_t(found.length))
+	own = appendNew(front, borrowed(found.value, found.length))
+	C.larder_go_record_free(found.record)
 	return int(found.length), own, OK, nil
 }
 

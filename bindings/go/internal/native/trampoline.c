@@ -97,6 +97,7 @@ int32_t larder_go_get(uintptr_t store, const uint8_t *key, size_t key_length, ui
   const uint8_t *data = LARDER(larder_record_value)(record, &found->length);
   if (found->length > capacity) {
     found->record = (uintptr_t)record;
+    found->value = data;
     return LARDER_BUFFER_TOO_SMALL;
   }
   if (found->length > 0) {
@@ -104,16 +105,6 @@ int32_t larder_go_get(uintptr_t store, const uint8_t *key, size_t key_length, ui
   }
   LARDER(larder_record_free)(record);
   return LARDER_OK;
-}
-
-void larder_go_record_take_value(uintptr_t handle, uint8_t *value, size_t capacity) {
-  const larder_record_t *record = (const larder_record_t *)handle;
-  size_t length = 0;
-  const uint8_t *data = LARDER(larder_record_value)(record, &length);
-  if (length > 0 && length <= capacity) {
-    memcpy(value, data, length);
-  }
-  LARDER(larder_record_free)(record);
 }
 
 int32_t larder_go_get_many_into(uintptr_t store, const uint8_t *keys, size_t keys_length, const uint32_t *key_lengths,
@@ -391,6 +382,7 @@ static int32_t submit(const larder_queue_t *queue, uintptr_t handle, const larde
   out.id = request->id;
   out.operation = request->operation;
   out.timeout_ms = request->timeout_ms;
+  out.flags = request->flags;
   switch (request->operation) {
   case LARDER_OPERATION_CURSOR_NEXT:
     out.cursor = (const larder_cursor_t *)handle;

@@ -33,6 +33,8 @@ typedef struct {
   int64_t max_idle_ms;
   int64_t timeout_ms;
   int32_t durability;
+  /* Whether the value is lent: LARDER_REQUEST_LENDS_VALUE, or 0. */
+  uint32_t flags;
 } larder_go_request_t;
 
 /* The bytes of a request; which operation uses which: see larder_go_call. */
@@ -82,10 +84,11 @@ typedef struct {
   int32_t retryable;
 } larder_go_error_t;
 
-/* The outcome of a read into a buffer; a record that is not 0 belongs to the caller. */
+/* The outcome of a read into a buffer; a record that is not 0 belongs to the caller, and the value to the record. */
 typedef struct {
   size_t length;
   uint64_t revision;
+  const uint8_t *value;
   uintptr_t record;
   uintptr_t error;
 } larder_go_found_t;
@@ -113,8 +116,6 @@ int32_t larder_go_peek(uintptr_t store, const uint8_t *key, size_t key_length, u
 /* Reads once: a value that the buffer has room for is copied, a longer one comes as a record. */
 int32_t larder_go_get(uintptr_t store, const uint8_t *key, size_t key_length, uint8_t *value, size_t capacity,
                       larder_go_found_t *found);
-/* Copies a record's value, whose length is known, and frees the record. */
-void larder_go_record_take_value(uintptr_t record, uint8_t *value, size_t capacity);
 int32_t larder_go_get_many_into(uintptr_t store, const uint8_t *keys, size_t keys_length, const uint32_t *key_lengths,
                                 size_t count, uint8_t *values, size_t capacity, int64_t *value_lengths,
                                 larder_go_found_t *found);
