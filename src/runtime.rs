@@ -10,8 +10,10 @@
 //! It leaves the lead to whoever blocks for one answer: two that lead in turns would wake each other for every answer.
 //!
 //! Invariant: while a task is runnable, either a caller is inside `block_on`, or the background thread is, or it will
-//! be within [`LINGER`]. The background thread lingers so that a caller that makes one blocking call after another does
-//! not have to win the reactor back each time; a `spawn` ends the lingering at once.
+//! be within twice [`LINGER`], or [`LINGER_FOR_ATTENDANT`]. The background thread lingers so that a caller that makes one
+//! blocking call after another does not have to win the reactor back each time; a `spawn` ends the lingering at once. It
+//! lingers longer for a thread that attends: that is back when it has given out what it took, and two that drive in turns
+//! move what they touch between processors.
 
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
@@ -30,6 +32,9 @@ use crate::sync::{Condvar, Mutex};
 
 /// How long the background thread stays away after the last blocking caller left.
 const LINGER: Duration = Duration::from_micros(200);
+
+/// As [`LINGER`], after a thread that attended.
+const LINGER_FOR_ATTENDANT: Duration = Duration::from_millis(2);
 
 /// How many short waits the background thread takes before it sleeps until the last caller leaves.
 const SHORT_WAITS: u32 = 16;
@@ -93,7 +98,10 @@ struct Gate {
     present: usize,
     /// How many of those attend.
     attendants: usize,
-    visits: u64,
+    /// Who came last attends.
+    is_attended: bool,
+    /// How often somebody came or left.
+    changes: u64,
     /// Visits that are no attendance.
     calls: u64,
     spawned: bool,
@@ -205,7 +213,7 @@ impl Runtime {
         let attendants = {
             let mut gate = self.gate.lock();
             gate.calls += 1;
-            gate.enter();
+            gate.enter(false);
             gate.attendants
         };
         let leave = LeaveGate { runtime: self, attends: false };
@@ -245,7 +253,7 @@ impl Runtime {
                 return None;
             }
             gate.attendants += 1;
-            gate.enter();
+            gate.enter(true);
         }
         let leave = LeaveGate { runtime: self, attends: true };
         self.have_background_give_way();
@@ -288,13 +296,13 @@ impl Runtime {
         }
     }
 
-    /// Returns when no blocking caller is there and none was for [`LINGER`], or a task was spawned while nobody led.
+    /// Returns when no caller is there and none was for as long as it lingers, or a task was spawned while nobody led.
     fn await_turn(&self) {
         self.background_waits.store(true, Ordering::Release);
         let mut gate = self.gate.lock();
         let mut short_waits = 0;
         loop {
-            let visits = gate.visits;
+            let changes = gate.changes;
             if gate.present > 0 && short_waits >= SHORT_WAITS {
                 gate.sleeps_long = true;
                 self.gate_changed.wait(&mut gate);
@@ -302,9 +310,10 @@ impl Runtime {
                 short_waits = 0;
                 continue;
             }
-            let timed_out = self.gate_changed.wait_for(&mut gate, LINGER).timed_out();
+            let linger = if gate.is_attended { LINGER_FOR_ATTENDANT } else { LINGER };
+            let timed_out = self.gate_changed.wait_for(&mut gate, linger).timed_out();
             short_waits += 1;
-            let quiet = timed_out && gate.visits == visits;
+            let quiet = timed_out && gate.changes == changes;
             if gate.present == 0 && (quiet || gate.spawned) {
                 break;
             }
@@ -315,9 +324,16 @@ impl Runtime {
 }
 
 impl Gate {
-    fn enter(&mut self) {
+    fn enter(&mut self, attends: bool) {
         self.present += 1;
-        self.visits += 1;
+        self.changes += 1;
+        self.is_attended = attends;
+    }
+
+    fn leave(&mut self, attends: bool) {
+        self.present -= 1;
+        self.changes += 1;
+        self.attendants -= usize::from(attends);
     }
 }
 
@@ -349,8 +365,7 @@ struct LeaveGate<'a> {
 impl Drop for LeaveGate<'_> {
     fn drop(&mut self) {
         let mut gate = self.runtime.gate.lock();
-        gate.present -= 1;
-        gate.attendants -= usize::from(self.attends);
+        gate.leave(self.attends);
         let is_awaited = gate.present == 0 && gate.sleeps_long;
         drop(gate);
         if is_awaited {
