@@ -26,6 +26,8 @@ const LARDER_DESCRIPTION: &str = "Larder store";
 const CREATED_MARK: &str = "larder.format";
 /// How far back a server looks for a repeated message, unless the bucket's limit is shorter: two minutes.
 const DUPLICATE_WINDOW_MS: u64 = 120_000;
+/// How long to wait before a bucket is asked for again, while servers that it needs are away.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a stream's description says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -214,7 +216,24 @@ impl Bucket {
         Box::pin(self.create(connection, end)).await
     }
 
+    /// Creates it, once servers that are away for the moment have come back, as in a restart one by one.
     async fn create(&self, connection: &Arc<Connection>, end: Instant) -> Result<Arc<Facts>> {
+        loop {
+            match self.try_to_create(connection, end).await? {
+                Ok(facts) => return Ok(facts),
+                Err(error) if error.is_for_a_server_that_is_away() && Instant::now() + PAUSE < end => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(self.uncreated(&connection.config, &error)),
+            }
+        }
+    }
+
+    async fn try_to_create(
+        &self,
+        connection: &Arc<Connection>,
+        end: Instant,
+    ) -> Result<std::result::Result<Arc<Facts>, protocol::ApiError>> {
         let session = connection.session(end).await?;
         let request = creation(&connection.config, &self.name, &self.stream, session.version);
         let asked_on = session.number;
@@ -222,14 +241,14 @@ impl Bucket {
         match connection.api(&format!("$JS.API.STREAM.CREATE.{}", self.stream), &request, end).await? {
             Ok(info) => {
                 log::write(Level::Info, TARGET, || format!("created the bucket {}", self.name));
-                self.learn(connection, &info, asked_on)
+                self.learn(connection, &info, asked_on).map(Ok)
             }
             // Somebody else was faster, and configured it otherwise.
             Err(error) if error.number == protocol::STREAM_NAME_IN_USE => {
                 let facts = self.refresh(connection, end).await?;
-                facts.ok_or_else(|| refused(&self.name, "created", &error))
+                facts.map(Ok).ok_or_else(|| refused(&self.name, "created", &error))
             }
-            Err(error) => Err(self.uncreated(&connection.config, &error)),
+            Err(error) => Ok(Err(error)),
         }
     }
 

@@ -48,6 +48,11 @@ pub struct ApiError {
 }
 
 impl ApiError {
+    /// Whether there would be servers enough if one that is away came back. Only servers from 2.12 on say so.
+    pub fn is_for_a_server_that_is_away(&self) -> bool {
+        self.number == NO_SUITABLE_PEERS && self.description.contains("peer offline")
+    }
+
     /// The error in an answer, if it is one.
     pub fn of(answer: &Value) -> Option<ApiError> {
         let error = answer.get("error")?;
