@@ -108,7 +108,6 @@ impl Queue {
         timeout: Option<Duration>,
         start: impl FnOnce() -> Reply<Answer>,
     ) -> Result<()> {
-        self.check()?;
         let serial = self.accept(id, operation, false)?;
         self.begin(id, serial, timeout, start);
         Ok(())
@@ -127,7 +126,6 @@ impl Queue {
         timeout: Option<Duration>,
         start: impl FnOnce() -> Reply<Answer>,
     ) -> Result<()> {
-        self.check()?;
         let serial = self.accept(id, operation, true)?;
         self.begin(id, serial, timeout, start);
         Ok(())
@@ -143,6 +141,7 @@ impl Queue {
     }
 
     fn accept(&self, id: u64, operation: OperationKind, borrows: bool) -> Result<u64> {
+        self.check()?;
         let mut state = self.shared.state.lock();
         if state.closed {
             return Err(Error::closed("queue"));

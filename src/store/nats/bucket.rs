@@ -254,6 +254,13 @@ impl Bucket {
 
     /// The error of a bucket that could not be created.
     fn uncreated(&self, config: &NatsConfig, error: &protocol::ApiError) -> Error {
+        if error.is_for_a_server_that_is_away() {
+            let text = format!(
+                "the bucket {} cannot be created: {}; start the servers that are away, or ask for fewer copies",
+                self.name, error.description
+            );
+            return Error::new(Status::UNAVAILABLE, "replicas", text);
+        }
         let lacks_servers = matches!(error.number, protocol::REPLICAS_UNSUPPORTED | protocol::NO_SUITABLE_PEERS);
         let Some(replicas) = config.replicas.filter(|_| lacks_servers) else {
             return refused(&self.name, "created", error);

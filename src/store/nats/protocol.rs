@@ -48,7 +48,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Whether there would be servers enough if one that is away came back. Only servers from 2.12 on say so.
+    /// Whether there would be servers enough if one that is away came back. Older servers give no reason.
     pub fn is_for_a_server_that_is_away(&self) -> bool {
         self.number == NO_SUITABLE_PEERS && self.description.contains("peer offline")
     }
