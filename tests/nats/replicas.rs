@@ -162,22 +162,6 @@ fn a_bucket_is_created_on_as_many_servers_as_asked() {
 }
 
 #[test]
-fn a_bucket_is_created_once_a_server_that_is_away_has_come_back() {
-    let mut nats = Nats::cluster(&Options::default()).expect("three servers");
-    let addresses = nats.addresses();
-    let on_servers =
-        |replicas: u64| store("", &bucket(), json!({"nodes": addresses, "replicas": replicas, "timeout": "60s"}));
-    put(&on_servers(3), b"k", b"v");
-    nats.node(2).process().kill();
-    let waiting = on_servers(3);
-    let writing = std::thread::spawn(move || wait(waiting.put(b"k", b"v", &PutOptions::default())));
-    std::thread::sleep(Duration::from_secs(2));
-    assert!(!writing.is_finished(), "two servers have three copies");
-    nats.node(2).start_again().expect("it starts");
-    done(writing.join().expect("no panic"));
-}
-
-#[test]
 fn a_server_that_is_alone_refuses_copies_of_a_bucket_by_the_setting_s_name() {
     for address in servers() {
         is_too_few_servers(&store(&address, &bucket(), json!({"replicas": 3})));

@@ -279,6 +279,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_server_that_is_away_is_told_from_one_that_is_not_there() {
+        let is_away = |number, description: &str| {
+            ApiError { code: 400, number, description: description.to_owned() }.is_for_a_server_that_is_away()
+        };
+        assert!(is_away(NO_SUITABLE_PEERS, "no suitable peers for placement, peer offline"));
+        assert!(!is_away(NO_SUITABLE_PEERS, "no suitable peers for placement"));
+        assert!(!is_away(REPLICAS_UNSUPPORTED, "replicas > 1 not supported in non-clustered mode"));
+    }
+
+    #[test]
     fn acknowledgements_and_refusals_are_told_apart() {
         type Case<'a> = (&'a [u8], Option<Result<u64, u64>>);
         let expected: [Case<'_>; 5] = [
