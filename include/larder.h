@@ -354,8 +354,8 @@
 
 /**
  * A flag: the value is lent, not borrowed for the call only. It stays where it is, and as it is, until the request's
- * completion was drained, and the library reads it there instead of copying it, where that saves something: on a server,
- * between 4 and 64 KiB. For LARDER_OPERATION_PUT. A request that is cancelled, or whose queue is closed, completes as
+ * completion was drained, and the library reads it there instead of copying it, where that saves something: on Redis, from
+ * 4 KiB to 1 MiB. For LARDER_OPERATION_PUT. A request that is cancelled, or whose queue is closed, completes as
  * soon as the library does not read the value any more, which no server can delay.
  */
 #define LARDER_REQUEST_LENDS_VALUE 1

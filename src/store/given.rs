@@ -37,6 +37,12 @@ impl Loan {
     pub unsafe fn new(bytes: &[u8]) -> Loan {
         Loan { start: bytes.as_ptr(), length: bytes.len() }
     }
+
+    /// Leaves out the first `count` bytes, or all where there are fewer.
+    pub fn advance(&mut self, count: usize) {
+        let rest = self.get(count..).unwrap_or_default();
+        (self.start, self.length) = (rest.as_ptr(), rest.len());
+    }
 }
 
 impl Deref for Loan {

@@ -36,8 +36,12 @@ pub trait Exchange {
     /// Has the task woken when a command is queued from now on.
     fn listen(&self, context: &Context<'_>);
 
-    /// Moves queued commands among the outgoing bytes; says why the connection was ended, if it was.
-    fn take_commands(&mut self) -> Option<Reason>;
+    /// Moves queued commands among the outgoing bytes, and on, where that must not wait.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection was ended, or is of no more use.
+    fn take_commands(&mut self, context: &mut Context<'_>) -> Result<(), Reason>;
 
     /// Writes and reads what can be.
     ///
@@ -77,9 +81,7 @@ fn poll(connection: &mut impl Exchange, tick: &mut Interval, context: &mut Conte
     connection.listen(context);
     let mut next = Next::Again;
     while next == Next::Again {
-        if let Some(reason) = connection.take_commands() {
-            return Err(reason);
-        }
+        connection.take_commands(context)?;
         next = connection.exchange(context)?;
     }
     // After the reading, so that what has come counts.

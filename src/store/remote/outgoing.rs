@@ -1,6 +1,7 @@
 //! The bytes that wait to be written to a connection, given to the socket in one call for all that was queued.
 //!
-//! Short pieces are copied one behind the other; a long value stays where it is, and is written from there.
+//! Short pieces are copied one behind the other; a long value stays where it is, and is written from there. Of one that is
+//! lent, whoever had it pushed asks for a copy of what is left ([`Outgoing::own`]) before it is gone.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -11,6 +12,8 @@ use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
 
+use crate::store::given::Loan;
+
 /// How many bytes are gathered before they are written.
 const BATCH: usize = 256 << 10;
 /// How many bytes TLS keeps back at most until it is flushed.
@@ -20,6 +23,28 @@ pub const LONG: usize = 4 << 10;
 /// How many pieces are written at once.
 const PIECES: usize = 64;
 
+/// A long value, as far as it was not written.
+enum Long {
+    Shared(Bytes),
+    Lent(Loan),
+}
+
+impl Long {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Long::Shared(bytes) => bytes,
+            Long::Lent(loan) => loan,
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        match self {
+            Long::Shared(bytes) => bytes.advance(count),
+            Long::Lent(loan) => loan.advance(count),
+        }
+    }
+}
+
 /// What waits to be written.
 #[derive(Default)]
 pub struct Outgoing {
@@ -28,9 +53,11 @@ pub struct Outgoing {
     /// How many of them were written.
     written: usize,
     /// The long values, each with the place in `bytes` before which it comes; what was written of them is not there any more.
-    long: VecDeque<(usize, Bytes)>,
+    long: VecDeque<(usize, Long)>,
     /// How many bytes of long values wait.
     long_waiting: usize,
+    /// Some of them may be lent.
+    has_loans: bool,
     /// Bytes were given to the stream that it may still keep.
     is_unflushed: bool,
 }
@@ -46,8 +73,38 @@ impl Outgoing {
         if bytes.len() < LONG {
             return self.bytes.extend_from_slice(bytes);
         }
-        self.long_waiting += bytes.len();
-        self.long.push_back((self.bytes.len(), bytes.clone()));
+        self.push_long(Long::Shared(bytes.clone()));
+    }
+
+    /// Adds lent bytes at the end; without a copy where they are many.
+    pub fn push_lent(&mut self, loan: Loan) {
+        if loan.len() < LONG {
+            return self.bytes.extend_from_slice(&loan);
+        }
+        self.has_loans = true;
+        self.push_long(Long::Lent(loan));
+    }
+
+    fn push_long(&mut self, value: Long) {
+        self.long_waiting += value.bytes().len();
+        self.long.push_back((self.bytes.len(), value));
+    }
+
+    /// Whether there may be lent bytes in it.
+    pub fn has_loans(&self) -> bool {
+        self.has_loans
+    }
+
+    /// Copies what is left of the lent bytes, so that none is read any more.
+    pub fn own(&mut self) {
+        if !std::mem::take(&mut self.has_loans) {
+            return;
+        }
+        for (_, value) in &mut self.long {
+            if let Long::Lent(loan) = value {
+                *value = Long::Shared(Bytes::copy_from_slice(loan));
+            }
+        }
     }
 
     /// Whether more should be gathered before it is written.
@@ -104,7 +161,7 @@ impl Outgoing {
                 pieces.push(IoSlice::new(&self.bytes[from..*place]));
                 from = *place;
             }
-            pieces.push(IoSlice::new(value));
+            pieces.push(IoSlice::new(value.bytes()));
         }
         if self.long.len() < PIECES / 2 && from < self.bytes.len() {
             pieces.push(IoSlice::new(&self.bytes[from..]));
@@ -118,14 +175,14 @@ impl Outgoing {
             let before = count.min(*place - self.written);
             self.written += before;
             count -= before;
-            let of_value = count.min(value.len());
+            let of_value = count.min(value.bytes().len());
             if self.written < *place || of_value == 0 {
                 return;
             }
             value.advance(of_value);
             count -= of_value;
             self.long_waiting -= of_value;
-            if !value.is_empty() {
+            if !value.bytes().is_empty() {
                 return;
             }
             self.long.pop_front();
@@ -221,11 +278,17 @@ mod tests {
         for width in [100, 1000, 5000, 100_000, usize::MAX] {
             let (mut outgoing, mut expected) = (Outgoing::default(), Vec::new());
             let mut stream = Narrow { taken: Vec::new(), width, times: 0 };
+            let mut values: Vec<Vec<u8>> = Vec::new();
             for number in 0..60_u8 {
                 let length = *fastrand::choice(&[0, 1, 100, LONG - 1, LONG, 3 * LONG]).expect("not empty");
                 let value = vec![number; length];
-                outgoing.push(&Bytes::from(value.clone()));
-                expected.extend(value);
+                match fastrand::bool() {
+                    true => outgoing.push(&Bytes::from(value.clone())),
+                    // SAFETY: `values` keeps it, unchanged until `own`.
+                    false => outgoing.push_lent(unsafe { Loan::new(&value) }),
+                }
+                expected.extend_from_slice(&value);
+                values.push(value);
                 if fastrand::bool() {
                     outgoing.bytes().extend_from_slice(b"between");
                     expected.extend(b"between");
@@ -235,6 +298,11 @@ mod tests {
                 });
                 stream.times = fastrand::usize(..3);
                 write(&mut outgoing, &mut stream);
+                if fastrand::u8(..4) == 0 {
+                    outgoing.own();
+                    assert!(!outgoing.has_loans());
+                    values.iter_mut().for_each(|value| value.fill(0xff));
+                }
             }
             stream.times = usize::MAX;
             write(&mut outgoing, &mut stream);
@@ -245,12 +313,17 @@ mod tests {
     }
 
     #[test]
-    fn a_long_value_is_not_copied() {
+    fn a_long_value_is_not_copied_nor_one_that_is_lent_until_it_has_to_be() {
         let mut outgoing = Outgoing::default();
-        let value = Bytes::from(vec![7; LONG]);
+        let (value, lent) = (Bytes::from(vec![7; LONG]), vec![8; LONG]);
         outgoing.push(&value);
-        assert_eq!(outgoing.pieces()[0].as_ptr(), value.as_ptr());
-        assert!(outgoing.bytes.is_empty());
+        // SAFETY: it is here to the end.
+        outgoing.push_lent(unsafe { Loan::new(&lent) });
+        assert_eq!([0, 1].map(|place| outgoing.pieces()[place].as_ptr()), [value.as_ptr(), lent.as_ptr()]);
+        assert!(outgoing.bytes.is_empty() && outgoing.has_loans());
+        outgoing.own();
+        assert_ne!(outgoing.pieces()[1].as_ptr(), lent.as_ptr());
+        assert_eq!(outgoing.pieces()[1][..], lent);
     }
 
     #[test]

@@ -77,13 +77,13 @@ impl Exchange for Driver {
         self.shared.arrived.register(context.waker());
     }
 
-    fn take_commands(&mut self) -> Option<Reason> {
+    fn take_commands(&mut self, _context: &mut Context<'_>) -> Result<(), Reason> {
         let shared = Arc::clone(&self.shared);
         // Its next silence may be its end: what is not sent yet is for its successor, and has no doubt about it.
         let is_leaving = shared.leaving.is_raised();
         let mut state = shared.state.lock();
         if let Some(reason) = &state.ended {
-            return Some(Arc::clone(reason));
+            return Err(Arc::clone(reason));
         }
         state.is_awake = false;
         while self.outgoing.has_room()
@@ -96,7 +96,7 @@ impl Exchange for Driver {
         }
         drop(state);
         self.wakers.drain(..).for_each(Waker::wake);
-        None
+        Ok(())
     }
 
     fn exchange(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {

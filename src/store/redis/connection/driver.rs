@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::stream::Stream;
 use super::{Answers, Command, Reason, Shared, pushes};
+use crate::store::given::Loan;
 use crate::store::redis::wire::{Packed, Parser, Piece, Value};
 use crate::store::remote::drive::{self, Exchange, Next, TURN};
 use crate::store::remote::expiry::Expiry;
@@ -75,10 +76,11 @@ impl Exchange for Driver {
         self.shared.arrived.register(context.waker());
     }
 
-    fn take_commands(&mut self) -> Option<Reason> {
-        let mut state = self.shared.state.lock();
+    fn take_commands(&mut self, context: &mut Context<'_>) -> Result<(), Reason> {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.state.lock();
         if let Some(reason) = &state.ended {
-            return Some(Arc::clone(reason));
+            return Err(Arc::clone(reason));
         }
         state.awake = false;
         while self.outgoing.has_room()
@@ -97,7 +99,15 @@ impl Exchange for Driver {
                 self.in_flight.push_back(InFlight { left, answers: Answers::new(), token });
             }
         }
-        None
+        if !self.outgoing.has_loans() {
+            return Ok(());
+        }
+        // From before the lock is free: who then takes a request back that is among these waits for it.
+        let _reading = shared.reading.lock();
+        drop(state);
+        let written = self.outgoing.write(&mut self.stream, context);
+        self.outgoing.own();
+        written.map_err(|error| failed(&error))
     }
 
     fn expire(&mut self, context: &mut Context<'_>) {
@@ -228,6 +238,11 @@ fn gather(outgoing: &mut Outgoing, packed: &Packed) {
         match piece {
             Piece::Copied(bytes) => outgoing.bytes().extend_from_slice(bytes),
             Piece::Shared(word) => outgoing.push(word),
+            // SAFETY: the driver gathers under the lock of the slots, lets go of it only once it has `Shared::reading`, and of
+            // that only once the outgoing bytes own what is left of the loan. Whoever takes the request back from its slot
+            // without an answer to it waits for `reading` before the loan is gone (`Ticket`), and an answer is given out
+            // after that.
+            Piece::Lent(loan) => outgoing.push_lent(unsafe { Loan::new(loan) }),
         }
     }
 }

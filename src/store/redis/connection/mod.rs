@@ -76,6 +76,8 @@ struct State {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
+    /// The driver has it while it reads what is lent to requests that it has taken from the queue.
+    reading: Mutex<()>,
     arrived: AtomicWaker,
     ended: tokio::sync::Notify,
     /// Whether `ended` of the state is set, for a look without the lock.
@@ -95,6 +97,11 @@ impl Shared {
         wakers.into_iter().for_each(Waker::wake);
         self.ended.notify_waiters();
         self.arrived.wake();
+    }
+
+    /// Returns when the driver reads nothing any more that was lent to a request which was taken back before the call.
+    fn wait_for_reader(&self) {
+        drop(self.reading.lock());
     }
 
     /// Queues a command and wakes the driver for the first of several.
@@ -228,8 +235,10 @@ impl Future for Ticket<'_> {
             return Poll::Ready((Outcome::Ended { sent: true }, Packed::default()));
         };
         let polled = self.shared.state.lock().slots.poll(token, context);
-        if polled.is_ready() {
-            self.token = None;
+        let Poll::Ready((outcome, packed)) = &polled else { return Poll::Pending };
+        self.token = None;
+        if !matches!(outcome, Outcome::Answer(_)) && packed.has_loans() {
+            self.shared.wait_for_reader();
         }
         polled
     }
@@ -239,6 +248,7 @@ impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         if let Some(token) = self.token.take() {
             self.shared.state.lock().slots.release(token);
+            self.shared.wait_for_reader();
         }
     }
 }
@@ -276,99 +286,4 @@ pub mod testing {
 }
 
 #[cfg(all(test, not(larder_loom)))]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::pushes::Heard;
-    use super::testing::{LONG, connected, run};
-    use super::*;
-    use crate::store::given::{Given, Loan};
-
-    #[test]
-    fn a_connection_ends_with_the_last_of_its_handles() {
-        run(async {
-            let (connection, mut server, _pushes) = connected().await;
-            let other = connection.clone();
-            drop(connection);
-            assert!(!other.has_ended());
-            drop(other);
-            let mut rest = Vec::new();
-            let read = tokio::time::timeout(LONG, server.read_to_end(&mut rest)).await;
-            read.expect("it was hung up").expect("in order");
-        });
-    }
-
-    #[test]
-    fn a_server_that_is_heard_slowly_is_not_silent() {
-        run(async {
-            let (connection, mut server, _pushes) = connected().await;
-            // Keeps the runtime from the connection for most of the time.
-            let busy = tokio::spawn(std::future::poll_fn(|context| {
-                std::thread::sleep(Duration::from_millis(20));
-                context.waker().wake_by_ref();
-                Poll::<()>::Pending
-            }));
-            let speaks = tokio::spawn(async move {
-                let words = b">1\r\n+a\r\n".repeat(4096);
-                while server.write_all(&words).await.is_ok() {}
-            });
-            tokio::time::sleep(Duration::from_secs(6)).await;
-            assert!(!connection.has_ended(), "{:?}", connection.ended());
-            busy.abort();
-            drop(connection);
-            speaks.await.expect("no panic");
-        });
-    }
-
-    #[test]
-    fn what_looks_like_a_message_is_the_answer_while_one_is_waited_for() {
-        const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n";
-        run(async {
-            let (connection, mut server, mut pushes) = connected().await;
-            server.write_all(MESSAGE).await.expect("open");
-            assert!(matches!(pushes.next().await, Some(Heard::Push(push)) if push.len() == 3));
-            let asked = tokio::spawn(async move {
-                connection.call(Packed::of(&[b"MGET", b"x", b"y", b"z"]), Instant::now() + LONG).await
-            });
-            let mut begin = [0; 4];
-            server.read_exact(&mut begin).await.expect("it was asked");
-            server.write_all(MESSAGE).await.expect("open");
-            let answers = asked.await.expect("no panic").expect("answered");
-            assert_eq!(answers.first().and_then(Value::as_array).map(<[Value]>::len), Some(3));
-        });
-    }
-
-    #[test]
-    fn a_lent_word_is_not_read_any_more_once_its_caller_has_gone() {
-        const WORD: usize = 16 << 10;
-        const CALLERS: usize = 1000;
-        run(async {
-            let (connection, mut server, _pushes) = connected().await;
-            let mut words = vec![vec![b'a'; WORD]; CALLERS];
-            {
-                let mut calls: Vec<_> = words
-                    .iter()
-                    .map(|word| {
-                        let mut packed = Packed::default();
-                        packed.begin(1);
-                        // SAFETY: the calls are dropped before the words are written to.
-                        packed.given(Given::Lent(unsafe { Loan::new(word) }));
-                        Box::pin(connection.call(packed, Instant::now() + LONG))
-                    })
-                    .collect();
-                // The server reads nothing yet, so that many of them are not sent when they are given up.
-                let few = Duration::from_millis(200);
-                let all = futures_util::future::join_all(calls.iter_mut().map(Pin::as_mut));
-                assert!(tokio::time::timeout(few, all).await.is_err(), "nobody answers");
-            }
-            words.iter_mut().for_each(|word| word.fill(b'b'));
-            let mut read = Vec::new();
-            while let Ok(Ok(1..)) = tokio::time::timeout(Duration::from_secs(1), server.read_buf(&mut read)).await {}
-            let sent = read.iter().filter(|byte| **byte == b'a').count() / WORD;
-            assert!((1..CALLERS).contains(&sent), "{sent} were sent");
-            assert!(!read.contains(&b'b'));
-        });
-    }
-}
+mod tests;

@@ -1,0 +1,147 @@
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::pushes::Heard;
+use super::testing::{LONG, connected, run};
+use super::*;
+use crate::store::given::{Given, Loan};
+
+#[test]
+fn a_connection_ends_with_the_last_of_its_handles() {
+    run(async {
+        let (connection, mut server, _pushes) = connected().await;
+        let other = connection.clone();
+        drop(connection);
+        assert!(!other.has_ended());
+        drop(other);
+        let mut rest = Vec::new();
+        let read = tokio::time::timeout(LONG, server.read_to_end(&mut rest)).await;
+        read.expect("it was hung up").expect("in order");
+    });
+}
+
+#[test]
+fn a_server_that_is_heard_slowly_is_not_silent() {
+    run(async {
+        let (connection, mut server, _pushes) = connected().await;
+        // Keeps the runtime from the connection for most of the time.
+        let busy = tokio::spawn(std::future::poll_fn(|context| {
+            std::thread::sleep(Duration::from_millis(20));
+            context.waker().wake_by_ref();
+            Poll::<()>::Pending
+        }));
+        let speaks = tokio::spawn(async move {
+            let words = b">1\r\n+a\r\n".repeat(4096);
+            while server.write_all(&words).await.is_ok() {}
+        });
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        assert!(!connection.has_ended(), "{:?}", connection.ended());
+        busy.abort();
+        drop(connection);
+        speaks.await.expect("no panic");
+    });
+}
+
+#[test]
+fn what_looks_like_a_message_is_the_answer_while_one_is_waited_for() {
+    const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n";
+    run(async {
+        let (connection, mut server, mut pushes) = connected().await;
+        server.write_all(MESSAGE).await.expect("open");
+        assert!(matches!(pushes.next().await, Some(Heard::Push(push)) if push.len() == 3));
+        let asked = tokio::spawn(async move {
+            connection.call(Packed::of(&[b"MGET", b"x", b"y", b"z"]), Instant::now() + LONG).await
+        });
+        let mut begin = [0; 4];
+        server.read_exact(&mut begin).await.expect("it was asked");
+        server.write_all(MESSAGE).await.expect("open");
+        let answers = asked.await.expect("no panic").expect("answered");
+        assert_eq!(answers.first().and_then(Value::as_array).map(<[Value]>::len), Some(3));
+    });
+}
+
+#[test]
+fn a_lent_word_is_not_read_any_more_once_its_caller_has_gone() {
+    const WORD: usize = 16 << 10;
+    const CALLERS: usize = 1000;
+    run(async {
+        let (connection, mut server, _pushes) = connected().await;
+        let mut words = vec![vec![b'a'; WORD]; CALLERS];
+        {
+            let mut calls: Vec<_> = words
+                .iter()
+                .map(|word| {
+                    let mut packed = Packed::default();
+                    packed.begin(1);
+                    // SAFETY: the calls are dropped before the words are written to.
+                    packed.given(Given::Lent(unsafe { Loan::new(word) }));
+                    Box::pin(connection.call(packed, Instant::now() + LONG))
+                })
+                .collect();
+            // The server reads nothing yet, so that many of them are not sent when they are given up.
+            let few = Duration::from_millis(200);
+            let all = futures_util::future::join_all(calls.iter_mut().map(Pin::as_mut));
+            assert!(tokio::time::timeout(few, all).await.is_err(), "nobody answers");
+        }
+        words.iter_mut().for_each(|word| word.fill(b'b'));
+        let mut read = Vec::new();
+        while let Ok(Ok(1..)) = tokio::time::timeout(Duration::from_secs(1), server.read_buf(&mut read)).await {}
+        let sent = read.iter().filter(|byte| **byte == b'a').count() / WORD;
+        assert!((1..CALLERS).contains(&sent), "{sent} were sent");
+        assert!(!read.contains(&b'b'));
+    });
+}
+
+/// Words that are lent by threads which take them back at any moment, and write to them at once.
+#[test]
+fn a_lent_word_that_is_taken_back_while_it_is_written_is_not_read_afterwards() {
+    const THREADS: usize = 4;
+    const CALLS: usize = 500;
+    let (connection, server, pushes) = {
+        let (connection, server, pushes) = run(connected());
+        (connection, server.into_std().expect("open"), pushes)
+    };
+    server.set_nonblocking(false).expect("a socket");
+    let runtime = crate::runtime::get().expect("a runtime");
+    let reader = std::thread::spawn(move || {
+        let (mut server, mut read, mut room) = (server, 0_usize, vec![0; 1 << 16]);
+        loop {
+            match std::io::Read::read(&mut server, &mut room).expect("open") {
+                0 => return read,
+                count => {
+                    assert!(!room[..count].contains(&b'b'), "it was read after it had been taken back");
+                    read += room[..count].iter().filter(|byte| **byte == b'a').count();
+                }
+            }
+        }
+    });
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let connection = &connection;
+            scope.spawn(move || {
+                let mut random = fastrand::Rng::with_seed(thread as u64);
+                for _ in 0..CALLS {
+                    let mut word = vec![b'a'; random.usize(4 << 10..64 << 10)];
+                    let mut packed = Packed::default();
+                    packed.begin(1);
+                    // SAFETY: the call is dropped before the word is written to.
+                    packed.given(Given::Lent(unsafe { Loan::new(&word) }));
+                    let wait = Duration::from_micros(random.u64(..60));
+                    runtime.enter(|| {
+                        let mut call = Box::pin(connection.call(packed, Instant::now() + LONG));
+                        let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                        assert!(polled.is_pending(), "nobody answers");
+                        let begin = std::time::Instant::now();
+                        while begin.elapsed() < wait {
+                            std::hint::spin_loop();
+                        }
+                    });
+                    word.fill(b'b');
+                }
+            });
+        }
+    });
+    drop((connection, pushes));
+    assert!(reader.join().expect("nothing was read too late") > 0);
+}
