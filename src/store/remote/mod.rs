@@ -7,6 +7,7 @@ pub mod events;
 pub mod expiry;
 pub mod incoming;
 pub mod outgoing;
+pub mod pace;
 pub mod silence;
 pub mod slots;
 pub mod socket;

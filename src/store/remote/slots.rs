@@ -76,13 +76,15 @@ pub struct Slots<R, A> {
     slots: Vec<Slot<R, A>>,
     free: Vec<u32>,
     sent: u64,
+    /// How many of them were sent and wait for their answers.
+    unanswered: usize,
     /// No request under way has a deadline that is earlier by more than [`APART`].
     earliest: Option<Instant>,
 }
 
 impl<R, A> Default for Slots<R, A> {
     fn default() -> Slots<R, A> {
-        Slots { slots: Vec::new(), free: Vec::new(), sent: 0, earliest: None }
+        Slots { slots: Vec::new(), free: Vec::new(), sent: 0, unanswered: 0, earliest: None }
     }
 }
 
@@ -104,22 +106,24 @@ impl<R: Default, A> Slots<R, A> {
     pub fn send(&mut self, token: Token) -> Option<&R> {
         let order = self.sent;
         self.sent += 1;
-        let slot = self.find(token).filter(|slot| matches!(slot.state, State::Queued))?;
+        let slot = find(&mut self.slots, token).filter(|slot| matches!(slot.state, State::Queued))?;
         slot.state = State::Sent(order);
+        self.unanswered += 1;
         Some(&slot.request)
     }
 
     /// Tells a request that it will not be sent; whoever is given back has to be woken.
     pub fn refuse(&mut self, token: Token) -> Option<Waker> {
-        let slot = self.find(token).filter(|slot| matches!(slot.state, State::Queued))?;
+        let slot = find(&mut self.slots, token).filter(|slot| matches!(slot.state, State::Queued))?;
         slot.state = State::Done(Outcome::Ended { sent: false });
         slot.waker.take()
     }
 
     /// Gives a request that was sent its answer; whoever is given back has to be woken.
     pub fn answer(&mut self, token: Token, answer: A) -> Option<Waker> {
-        let slot = self.find(token).filter(|slot| matches!(slot.state, State::Sent(_)))?;
+        let slot = find(&mut self.slots, token).filter(|slot| matches!(slot.state, State::Sent(_)))?;
         slot.state = State::Done(Outcome::Answer(answer));
+        self.unanswered -= 1;
         slot.waker.take()
     }
 
@@ -131,7 +135,13 @@ impl<R: Default, A> Slots<R, A> {
         });
         let (_, slot) = sent.min_by_key(|(order, _)| *order)?;
         slot.state = State::Done(Outcome::Answer(answer));
+        self.unanswered -= 1;
         slot.waker.take()
+    }
+
+    /// How many requests were sent whose callers wait for their answers.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered
     }
 
     /// When there is something to [expire](Slots::expire).
@@ -168,6 +178,7 @@ impl<R: Default, A> Slots<R, A> {
                 State::Free | State::Done(_) => continue,
             };
             if let Some(outcome) = outcome(slot, sent) {
+                self.unanswered -= usize::from(sent);
                 slot.state = State::Done(outcome);
                 wakers.extend(slot.waker.take());
             }
@@ -177,12 +188,17 @@ impl<R: Default, A> Slots<R, A> {
 
     /// What a request came to, and the request; its slot is free then. A token is polled no more after that.
     pub fn poll(&mut self, token: Token, context: &mut Context<'_>) -> Poll<(Outcome<A>, R)> {
-        let Some(slot) = self.find(token) else { return Poll::Ready((Outcome::Ended { sent: true }, R::default())) };
+        let Some(slot) = find(&mut self.slots, token) else {
+            return Poll::Ready((Outcome::Ended { sent: true }, R::default()));
+        };
         let outcome = match std::mem::replace(&mut slot.state, State::Free) {
             State::Done(outcome) => outcome,
             // Whoever comes a second time without an answer may come because of the deadline, before us.
             State::Queued if slot.waker.is_some() && slot.deadline <= Instant::now() => Outcome::Late { sent: false },
-            State::Sent(_) if slot.waker.is_some() && slot.deadline <= Instant::now() => Outcome::Late { sent: true },
+            State::Sent(_) if slot.waker.is_some() && slot.deadline <= Instant::now() => {
+                self.unanswered -= 1;
+                Outcome::Late { sent: true }
+            }
             state => {
                 slot.state = state;
                 match &mut slot.waker {
@@ -199,15 +215,16 @@ impl<R: Default, A> Slots<R, A> {
 
     /// Frees the slot of a request that nobody waits for any more.
     pub fn release(&mut self, token: Token) {
-        let Some(slot) = self.find(token) else { return };
+        let Some(slot) = find(&mut self.slots, token) else { return };
+        self.unanswered -= usize::from(matches!(slot.state, State::Sent(_)));
         slot.generation = slot.generation.checked_add(1).unwrap_or(1);
         (slot.state, slot.waker, slot.request) = (State::Free, None, R::default());
         self.free.push(token.place);
     }
+}
 
-    fn find(&mut self, token: Token) -> Option<&mut Slot<R, A>> {
-        self.slots.get_mut(token.place as usize).filter(|slot| slot.generation == token.generation)
-    }
+fn find<R, A>(slots: &mut [Slot<R, A>], token: Token) -> Option<&mut Slot<R, A>> {
+    slots.get_mut(token.place as usize).filter(|slot| slot.generation == token.generation)
 }
 
 #[cfg(all(test, not(larder_loom)))]
@@ -318,6 +335,41 @@ mod tests {
         assert_eq!(poll(&mut slots, third), Poll::Ready((Outcome::Late { sent: false }, "c")));
         slots.expire(late);
         assert_eq!(slots.earliest(), None);
+    }
+
+    #[test]
+    fn those_that_wait_for_an_answer_are_counted_however_they_end() {
+        let mut slots = Words::default();
+        let tokens = ["a", "b", "c", "d", "e", "f"].map(|request| slots.take(request, later(9)));
+        let [answered, first, released, late, ended, queued] = tokens;
+        let mut counts = Vec::new();
+        for token in [answered, first, released, ended] {
+            slots.send(token);
+            counts.push(slots.unanswered());
+        }
+        slots.answer(answered, "1");
+        slots.answer(answered, "again");
+        counts.push(slots.unanswered());
+        slots.answer_first(|request| *request == "b", "2");
+        counts.push(slots.unanswered());
+        slots.release(released);
+        slots.release(queued);
+        counts.push(slots.unanswered());
+        let soon = slots.take("g", Instant::now());
+        for token in [late, soon] {
+            slots.send(token);
+            assert_eq!(poll(&mut slots, soon), Poll::Pending, "whoever comes a second time is told");
+            counts.push(slots.unanswered());
+        }
+        assert!(poll(&mut slots, soon).is_ready());
+        counts.push(slots.unanswered());
+        slots.end();
+        counts.push(slots.unanswered());
+        assert_eq!(counts, [1, 2, 3, 4, 3, 2, 1, 2, 3, 2, 0]);
+        for token in [answered, first, late, ended] {
+            assert!(poll(&mut slots, token).is_ready());
+        }
+        assert_eq!(slots.unanswered(), 0);
     }
 
     #[test]

@@ -26,6 +26,7 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::store::redis::wire::{Packed, Value};
+use crate::store::remote::pace::Pace;
 use crate::store::remote::slots::{Outcome, Slots, Token};
 use crate::sync::Mutex;
 
@@ -68,6 +69,7 @@ enum Command {
 struct State {
     queue: VecDeque<Command>,
     slots: Slots<Packed, Answers>,
+    pace: Pace,
     ended: Option<Reason>,
     /// The driver was woken and has not come by yet.
     awake: bool,
@@ -104,9 +106,13 @@ impl Shared {
         drop(self.reading.lock());
     }
 
-    /// Queues a command and wakes the driver for the first of several.
+    /// Queues a command, and wakes the driver for the first of several, unless an answer will.
     fn push(&self, mut state: crate::sync::MutexGuard<'_, State>, command: Command) {
+        let is_request = matches!(command, Command::Request(_));
         state.queue.push_back(command);
+        if is_request && state.pace.lets_wait(state.queue.len(), state.slots.unanswered()) {
+            return;
+        }
         let is_first = !std::mem::replace(&mut state.awake, true);
         drop(state);
         if is_first {

@@ -145,3 +145,34 @@ fn a_lent_word_that_is_taken_back_while_it_is_written_is_not_read_afterwards() {
     drop((connection, pushes));
     assert!(reader.join().expect("nothing was read too late") > 0);
 }
+
+#[test]
+fn a_request_that_waits_for_the_next_answer_is_sent_with_it() {
+    const CALLERS: usize = 64;
+    run(async {
+        let (connection, mut server, _pushes) = connected().await;
+        let ask = |word: &'static [u8]| {
+            let connection = connection.clone();
+            tokio::spawn(async move { connection.call(Packed::of(&[word]), Instant::now() + LONG).await })
+        };
+        let callers: Vec<_> = (0..CALLERS).map(|_| ask(b"a")).collect();
+        let mut words = vec![0; CALLERS * Packed::of(&[b"a"]).length()];
+        server.read_exact(&mut words).await.expect("they were asked");
+        // One shortly after the other, so that what is asked next may wait.
+        for _ in 0..CALLERS / 2 {
+            server.write_all(b"+1\r\n").await.expect("open");
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..10 {
+            let late = ask(b"late");
+            tokio::task::yield_now().await;
+            server.write_all(b"+1\r\n").await.expect("open");
+            let mut word = vec![0; Packed::of(&[b"late"]).length()];
+            let sent = tokio::time::timeout(LONG, server.read_exact(&mut word)).await;
+            sent.expect("it was sent").expect("open");
+            assert!(word.ends_with(b"late\r\n"));
+            drop(late);
+        }
+        drop(callers);
+    });
+}
