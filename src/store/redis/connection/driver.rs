@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use super::stream::Stream;
+use super::stride::{self, Stride};
 use super::{Answers, Command, Reason, Shared, pushes};
 use crate::store::given::Loan;
 use crate::store::redis::wire::{Packed, Parser, Piece, Value};
@@ -34,6 +35,7 @@ struct Driver {
     parser: Parser,
     outgoing: Outgoing,
     in_flight: VecDeque<InFlight>,
+    stride: Stride,
     /// Whole answers that were read and not given out yet.
     answered: Vec<(Token, Answers)>,
     /// Who has to be told of what came, once the lock is free.
@@ -51,6 +53,7 @@ pub(super) async fn drive(stream: Stream, shared: Arc<Shared>, pushes: Option<pu
         parser: Parser::default(),
         outgoing: Outgoing::default(),
         in_flight: VecDeque::new(),
+        stride: Stride::default(),
         answered: Vec::new(),
         wakers: Vec::new(),
         expiry: Expiry::default(),
@@ -97,6 +100,10 @@ impl Exchange for Driver {
             let left = packed.answers();
             if left > 0 {
                 self.in_flight.push_back(InFlight { left, answers: Answers::new(), token });
+            }
+            if self.stride.is_to_be_broken(packed.length()) {
+                gather(&mut self.outgoing, &stride::breaker());
+                self.in_flight.push_back(InFlight { left: 1, answers: Answers::new(), token: None });
             }
         }
         if !self.outgoing.has_loans() {

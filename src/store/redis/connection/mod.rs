@@ -13,6 +13,7 @@ mod driver;
 pub mod handshake;
 pub mod pushes;
 mod stream;
+mod stride;
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -176,3 +176,59 @@ fn a_request_that_waits_for_the_next_answer_is_sent_with_it() {
         drop(callers);
     });
 }
+
+#[test]
+fn the_answer_to_what_breaks_a_stride_is_nobodys() {
+    const CALLS: usize = 130;
+    run(async {
+        let (connection, mut server, _pushes) = connected().await;
+        let word = vec![b'a'; 16 << 10];
+        let answers = async {
+            let mut commands = tokio::io::BufReader::new(&mut server);
+            let (mut asked, mut broken) = (0, 0);
+            while asked < CALLS {
+                let mut words = Vec::new();
+                // As the server's `*<words>`, and for each `$<length>` and the word.
+                let count = number_after(&mut commands, b'*').await;
+                for _ in 0..count {
+                    let mut read = vec![0; number_after(&mut commands, b'$').await + 2];
+                    commands.read_exact(&mut read).await.expect("open");
+                    words.push(read);
+                }
+                let answer = if words[0] == b"PING\r\n" {
+                    broken += 1;
+                    "$1\r\n.\r\n".to_owned()
+                } else {
+                    asked += 1;
+                    format!(":{asked}\r\n")
+                };
+                commands.get_mut().write_all(answer.as_bytes()).await.expect("open");
+            }
+            broken
+        };
+        let calls = async {
+            let asked = (0..CALLS).map(|_| connection.call(Packed::of(&[&word]), Instant::now() + LONG));
+            futures_util::future::join_all(asked).await
+        };
+        let (broken, answered) = tokio::join!(answers, calls);
+        assert!(broken > 0);
+        for (place, answers) in answered.into_iter().enumerate() {
+            let number = answers.expect("answered").first().and_then(Value::as_integer);
+            assert_eq!(number, Some(place as i64 + 1));
+        }
+    });
+}
+
+/// The number of a line that begins with `kind`.
+async fn number_after(commands: &mut (impl AsyncReadExt + Unpin), kind: u8) -> usize {
+    assert_eq!(commands.read_u8().await.expect("open"), kind);
+    let mut number = 0;
+    loop {
+        match commands.read_u8().await.expect("open") {
+            b'\r' => break,
+            digit => number = number * 10 + usize::from(digit - b'0'),
+        }
+    }
+    assert_eq!(commands.read_u8().await.expect("open"), b'\n');
+    number
+}
