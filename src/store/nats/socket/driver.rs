@@ -236,9 +236,7 @@ impl Driver {
         if self.answered.is_empty() {
             return;
         }
-        let now = Instant::now();
         let mut state = self.shared.state.lock();
-        state.pace.note_answers(now);
         let wakers = self.answered.drain(..).filter_map(|(token, reply)| state.slots.answer(token, reply));
         self.wakers.extend(wakers);
     }

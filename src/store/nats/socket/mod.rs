@@ -30,7 +30,6 @@ use tokio::time::Instant;
 use super::wire::{Headers, Info, Message, Subject};
 use crate::error::{Error, Result, Status};
 use crate::runtime::Signal;
-use crate::store::remote::pace::Pace;
 use crate::store::remote::slots::{Outcome, Slots, Token};
 use crate::sync::Mutex;
 
@@ -87,7 +86,6 @@ enum Command {
 struct State {
     queue: VecDeque<Command>,
     slots: Slots<Request, Reply>,
-    pace: Pace,
     /// Why the connection ended, if it has.
     ended: Option<Arc<str>>,
     /// The driver was woken and has not come by yet.
@@ -145,13 +143,8 @@ impl Shared {
         self.arrived.wake();
     }
 
-    /// Queues a command; says whether the driver has to be woken for it: for the first of several, unless an answer will.
     fn push(&self, state: &mut State, command: Command) -> bool {
-        let is_request = matches!(command, Command::Request(_));
         state.queue.push_back(command);
-        if is_request && state.pace.lets_wait(state.queue.len(), state.slots.unanswered()) {
-            return false;
-        }
         !std::mem::replace(&mut state.is_awake, true)
     }
 

@@ -111,7 +111,7 @@ impl Shared {
     fn push(&self, mut state: crate::sync::MutexGuard<'_, State>, command: Command) {
         let is_request = matches!(command, Command::Request(_));
         state.queue.push_back(command);
-        if is_request && state.pace.lets_wait(state.queue.len(), state.slots.unanswered()) {
+        if is_request && state.pace.lets_wait(state.queue.len(), state.slots.unanswered(), Instant::now) {
             return;
         }
         let is_first = !std::mem::replace(&mut state.awake, true);
