@@ -168,9 +168,10 @@ impl Queue {
             }
         };
         let (id, serial) = (ticket.id, ticket.serial);
+        let errand = Errand { future, ticket };
         let work = Box::pin(async move {
-            // Declared first, so that it is dropped last: it completes the request when nothing else of it is left.
-            let ticket = ticket;
+            // The ticket first, so that it is dropped last.
+            let (ticket, future) = errand.apart();
             let result = wait::with_deadline(future, timeout).await;
             ticket.complete(result);
         });
@@ -315,6 +316,18 @@ struct Ticket {
     shared: Option<Arc<Shared>>,
     id: u64,
     serial: u64,
+}
+
+/// A request that has not begun. Dropped, it completes when nothing of its future is left: fields are dropped in their order.
+struct Errand {
+    future: Pending<Answer>,
+    ticket: Ticket,
+}
+
+impl Errand {
+    fn apart(self) -> (Ticket, Pending<Answer>) {
+        (self.ticket, self.future)
+    }
 }
 
 impl Ticket {
