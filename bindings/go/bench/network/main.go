@@ -113,12 +113,21 @@ func measure(chosen plan, engine engine, settings map[string]any) error {
 	return nil
 }
 
+// place is whose turn it is of so many: forth and back, and from another one on each time, so that nobody always follows the
+// same one, and has to wait for what that left to be done.
+func place(turn, round, count int) int {
+	if round%2 == 1 {
+		turn = count - 1 - turn
+	}
+	return (turn + round/2) % count
+}
+
 // rows measures one work with every client, in turns.
 func rows(chosen plan, work work, length, inFlight int, clients []client) error {
 	figures := make([][]figure, len(clients))
 	for round := range chosen.rounds {
 		for turn := range clients {
-			index := (turn + round) % len(clients)
+			index := place(turn, round, len(clients))
 			measured, err := run(chosen.turn, work, clients[index], length, inFlight)
 			if err != nil {
 				return fmt.Errorf("%s: %s: %w", clients[index].name(), work.name, err)

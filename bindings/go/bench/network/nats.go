@@ -11,7 +11,11 @@ import (
 	"go-micro.dev/v4/store"
 )
 
-// natsClients are Larder in its own format, nats.go's KV, and nats.go's asynchronous publish.
+// natsBucket is the bucket that nats.go makes.
+const natsBucket = "bench-nats-go"
+
+// natsClients are Larder in its own format, and as bare values in the bucket that nats.go made; nats.go's KV, and its
+// asynchronous publish.
 func natsClients(settings map[string]any) ([]client, error) {
 	ours, err := newLarder("larder", settings, map[string]any{"database": "bench-larder", "format": "larder"})
 	if err != nil {
@@ -21,7 +25,11 @@ func natsClients(settings map[string]any) ([]client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []client{ours, peer, &asyncNats{peer}}, nil
+	bare, err := newLarder("larder, raw format", settings, map[string]any{"database": natsBucket, "format": "raw"})
+	if err != nil {
+		return nil, err
+	}
+	return []client{bare, ours, peer, &asyncNats{peer}}, nil
 }
 
 // goMicroClients are Larder in go-micro's format, and the plugin that oCIS has, which writes the same.
@@ -81,7 +89,7 @@ func newNats(node string) (*natsKV, error) {
 		return nil, err
 	}
 	bucket, err := stream.CreateOrUpdateKeyValue(context.Background(),
-		jetstream.KeyValueConfig{Bucket: "bench-nats-go", Storage: jetstream.FileStorage})
+		jetstream.KeyValueConfig{Bucket: natsBucket, Storage: jetstream.FileStorage})
 	return &natsKV{connection, stream, bucket}, err
 }
 
@@ -125,7 +133,7 @@ func (c *asyncNats) name() string { return "nats.go, PublishAsync" }
 func (c *asyncNats) close()       {}
 
 func (c *asyncNats) put(ctx context.Context, key string, value []byte) error {
-	future, err := c.jetStream.PublishAsync("$KV.bench-nats-go."+key, value)
+	future, err := c.jetStream.PublishAsync("$KV."+natsBucket+"."+key, value)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,8 @@ import java.util.concurrent.Executors;
  * are asynchronous publishes.
  */
 final class NatsClient implements Client {
-  private static final String BUCKET = "bench-jnats";
+  /** The bucket that it makes. */
+  static final String BUCKET = "bench-jnats";
 
   private final Connection connection;
   private final JetStream jetStream;

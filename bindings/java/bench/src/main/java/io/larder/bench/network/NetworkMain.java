@@ -32,10 +32,12 @@ public final class NetworkMain {
     String stores = Files.readString(Path.of(System.getenv("LARDER_TEST_STORES")));
     String nats = node(stores, "nats-js-kv");
     String redis = node(stores, "redis");
+    NatsClient jnats = new NatsClient(nats, IN_FLIGHT[IN_FLIGHT.length - 1]);
     measure("NATS JetStream KV", rounds, nanos, List.of(
+        new LarderClient("larder, raw format", config("nats-js-kv", nats, "raw", NatsClient.BUCKET, "")),
         new LarderClient("larder", config("nats-js-kv", nats, "larder", "bench-larder", "")),
         new LarderClient("larder, go-micro format", config("nats-js-kv", nats, "go-micro", "bench-go-micro", "")),
-        new NatsClient(nats, IN_FLIGHT[IN_FLIGHT.length - 1])));
+        jnats));
     measure("Redis", rounds, nanos, List.of(
         new LarderClient("larder, raw format", config("redis", redis, "raw", "", "bench-raw-")),
         new LarderClient("larder", config("redis", redis, "larder", "bench", "")),
@@ -71,7 +73,7 @@ public final class NetworkMain {
     // The first round warms up.
     for (int round = 0; round <= rounds; round++) {
       for (int turn = 0; turn < clients.size(); turn++) {
-        int index = (turn + round) % clients.size();
+        int index = place(turn, round, clients.size());
         Turn.Figure figure = Turn.run(clients.get(index), work, length, inFlight, nanos);
         if (round > 0) {
           figures.get(index).add(figure);
@@ -89,6 +91,15 @@ public final class NetworkMain {
           inFlight, clients.get(index).name(), figure.perSecond(), figure.perSecond() / best, figure.medianMicros(),
           figure.bytes(), figure.cpuMicros());
     }
+  }
+
+  /**
+   * Whose turn it is of so many: forth and back, and from another one on each time, so that nobody always follows the same
+   * one, and has to wait for what that left to be done.
+   */
+  private static int place(int turn, int round, int count) {
+    int forth = round % 2 == 0 ? turn : count - 1 - turn;
+    return (forth + round / 2) % count;
   }
 
   private static Turn.Figure median(List<Turn.Figure> figures) {
