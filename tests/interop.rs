@@ -1,6 +1,8 @@
 //! Larder and the real Go plugins of go-micro and oCIS on the same servers: each reads what the other wrote, and the
 //! same write leaves the same bytes. What the Go side is, `interop/go` says.
 
+#[path = "interop/by_environment.rs"]
+mod by_environment;
 #[path = "interop/nats_bucket.rs"]
 mod nats_bucket;
 #[path = "interop/on_nats.rs"]

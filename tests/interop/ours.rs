@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::Larder;
+use larder::config::Config;
+use larder::config::profile::Profile;
+use larder::config::profile::environment::Environment;
 use larder::store::Store;
 use larder::store::event::{Event, Watch};
 use larder::store::options::{
@@ -30,7 +33,16 @@ impl Ours {
         let mut settings = settings;
         settings["format"] = json!("go-micro");
         let config = json!({"stores": {"default": settings}}).to_string();
-        let larder = Larder::open(&config).expect("a good configuration");
+        Ours::of(Larder::open(&config).expect("a good configuration"))
+    }
+
+    /// Opens the store of a service by variables.
+    pub fn of_variables(profile: Profile, service: &str, variables: &Environment) -> Ours {
+        let config = Config::from_environment(profile, service, variables).expect("good variables");
+        Ours::of(Larder::from_config(config).expect("a good configuration"))
+    }
+
+    fn of(larder: Larder) -> Ours {
         let store = larder.store("default").expect("there is one");
         Ours { larder, store }
     }
