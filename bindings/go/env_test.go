@@ -3,6 +3,7 @@ package larder
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,28 @@ func TestAServiceIsConfiguredByTheVariablesOfItsProduct(t *testing.T) {
 	_, err = Open(context.Background(), Env("ocis", "GRAPH_CACHE"))
 	if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "OCIS_CACHE_STORE") {
 		t.Errorf("the error does not name the variable: %v", err)
+	}
+}
+
+// What the variables say, and the record that is there, the program that starts the servers has made.
+func TestAServiceReadsWhatItsGoCodeWroteToTheServer(t *testing.T) {
+	if os.Getenv("NOTIFICATIONS_STORE_NODES") == "" {
+		t.Skip("NOTIFICATIONS_STORE_NODES is not set; run `make test-go`")
+	}
+	_, store := openStore(t, Env("ocis", "NOTIFICATIONS_STORE"))
+	ctx := context.Background()
+	value, err := store.Get(ctx, []byte("written by go"))
+	must(t, err)
+	if string(value) != "as oCIS writes it" {
+		t.Errorf("it is %q", value)
+	}
+	key := []byte("go")
+	_, err = store.Put(ctx, key, []byte("value"), nil)
+	must(t, err)
+	value, err = store.Get(ctx, key)
+	must(t, err)
+	if string(value) != "value" {
+		t.Errorf("it is %q", value)
 	}
 }
 

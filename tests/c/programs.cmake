@@ -1,5 +1,5 @@
 # The test programs. Each is one noun; ctest runs each plain and under Valgrind.
-set(PROGRAMS arguments options sizes lifecycle records watch callbacks queue races threads panic signals process)
+set(PROGRAMS arguments environment options sizes lifecycle records watch callbacks queue races threads panic signals process)
 # A limit of the address space cannot be had together with a sanitizer, and in a forked child AddressSanitizer's
 # allocator keeps the locks that the parent's threads held.
 if(NOT LARDER_SANITIZE)
@@ -16,7 +16,7 @@ target_compile_definitions(support PUBLIC
 set(SCALE_PLAIN "RUST_BACKTRACE=0;LARDER_TEST_MEMORY=1;LARDER_TEST_THREADS=100000;LARDER_TEST_ROUNDS=2000")
 # Valgrind runs one thread at a time, some thirty times slower.
 # Nor does it run what needs servers: the fault store's answers take the same way.
-set(SCALE_SLOW "RUST_BACKTRACE=0;LARDER_TEST_THREADS=1000;LARDER_TEST_ROUNDS=100;LARDER_TEST_STORES=")
+set(SCALE_SLOW "RUST_BACKTRACE=0;LARDER_TEST_THREADS=1000;LARDER_TEST_ROUNDS=100;LARDER_TEST_STORES=;NOTIFICATIONS_STORE_NODES=")
 
 function(larder_program name)
   add_executable(${name} ${ARGN})

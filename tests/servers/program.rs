@@ -7,8 +7,11 @@
 //! ```
 //!
 //! The command finds in `LARDER_TEST_STORES` the name of a file that says how to reach them; `tests/README.md` has its
-//! form. Its exit code is this program's; 70 says that the servers did not come up, 127 that there is no such command.
+//! form. It also finds the variables of an oCIS service on the NATS server, with a record as that service's own Go code writes
+//! it ([`planted`]). Its exit code is this program's; 70 says that the servers did not come up, 127 that there is no such command.
 
+#[path = "planted.rs"]
+mod planted;
 #[path = "mod.rs"]
 mod servers;
 
@@ -25,10 +28,10 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let ended = match arguments.as_slice() {
         [run, dashes, command @ ..] if run == "run" && dashes == "--" && !command.is_empty() => {
-            Stores::start().and_then(|stores| with_servers(stores.write()?, command))
+            Stores::start().and_then(|stores| with_servers(stores.write()?, &planted::plant(&stores)?, command))
         }
         [measure, dashes, command @ ..] if measure == "measure" && dashes == "--" && !command.is_empty() => {
-            Measured::start().and_then(|stores| with_servers(stores.write()?, command))
+            Measured::start().and_then(|stores| with_servers(stores.write()?, &[], command))
         }
         _ => {
             eprintln!("{USAGE}");
@@ -44,10 +47,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a command that finds the file; gives its exit code.
-fn with_servers(file: PathBuf, words: &[OsString]) -> servers::Result<u8> {
+/// Runs a command that finds the file, and further variables; gives its exit code.
+fn with_servers(file: PathBuf, more: &[(&str, String)], words: &[OsString]) -> servers::Result<u8> {
     let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).env(VARIABLE, file);
+    command.args(&words[1..]).env(VARIABLE, file).envs(more.iter().map(|(name, value)| (name, value)));
     servers::process::die_with_parent(&mut command, libc::SIGTERM);
     let mut child = match servers::process::spawn_for_ever(command) {
         Ok(child) => child,

@@ -6,8 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 
-/** Configuration by variables. This process has none of them, so the profiles' defaults hold. */
+/**
+ * Configuration by variables. This process has none of them, so the profiles' defaults hold, but those of the one service
+ * whose record the program that starts the servers has made.
+ */
 class EnvironmentTest {
   @Test
   void aServiceOfAProfileIsOpenedByItsName() {
@@ -17,6 +21,16 @@ class EnvironmentTest {
       assertTrue(larder.describe().contains("cache-roles"), larder.describe());
     }
     Larder.builder().environment("opencloud", "SETTINGS_CACHE").open().close();
+  }
+
+  @Test
+  @EnabledIfEnvironmentVariable(named = "NOTIFICATIONS_STORE_NODES", matches = ".+")
+  void aServiceReadsWhatItsGoCodeWroteToTheServer() {
+    try (Larder larder = Larder.open(Larder.env("ocis", "NOTIFICATIONS_STORE"))) {
+      assertArrayEquals(Support.bytes("as oCIS writes it"), larder.store().get(Support.bytes("written by go")));
+      larder.store().put(Support.bytes("java"), Support.bytes("value"));
+      assertArrayEquals(Support.bytes("value"), larder.store().get(Support.bytes("java")));
+    }
   }
 
   @Test
