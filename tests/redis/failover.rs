@@ -220,7 +220,8 @@ fn a_write_on_a_server_that_hangs_is_ambiguous_and_a_read_is_late() {
     let write = opened.store.put(b"k", b"3", &PutOptions::default());
     let error = larder::wait(write, Some(Duration::from_secs(60))).expect_err("no answer");
     assert_eq!(error.status(), Status::AMBIGUOUS, "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    // Three seconds, and what the machine takes for itself.
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     // What was never sent is no success and not ambiguous.
     let error = larder::wait(opened.store.put(b"k", b"4", &PutOptions::default()), limit).expect_err("no server");
     assert_eq!(error.status(), Status::UNAVAILABLE, "{error}");

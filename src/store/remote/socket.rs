@@ -2,12 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 
 /// How long a connection may be idle before the kernel asks whether the other side is there.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// How long an address may be silent before it is asked once more besides. The kernel asks again after a second, then after
+/// two; whoever was cut off and is not any more would wait for that.
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// The addresses of a host, one at least.
 ///
@@ -33,13 +38,32 @@ pub async fn connect(mut addresses: Vec<SocketAddr>, limit: Duration) -> io::Res
     let share = share(limit, addresses.len());
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "it has no address");
     for address in addresses {
-        match tokio::time::timeout(share, TcpStream::connect(address)).await {
+        match tokio::time::timeout(share, dial(address)).await {
             Ok(Ok(socket)) => return prepared(socket),
             Ok(Err(error)) => failure = error,
             Err(_) => failure = io::Error::new(io::ErrorKind::TimedOut, format!("{address} is silent")),
         }
     }
     Err(failure)
+}
+
+/// Connects, for as long as it takes: by an attempt that lasts, for where the other side is far away, or by one of those that
+/// are begun anew meanwhile.
+async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
+    let mut lasting = pin!(TcpStream::connect(address));
+    if let Ok(result) = tokio::time::timeout(AGAIN, lasting.as_mut()).await {
+        return result;
+    }
+    loop {
+        tokio::select! {
+            result = lasting.as_mut() => return result,
+            anew = tokio::time::timeout(AGAIN, TcpStream::connect(address)) => {
+                if let Ok(result) = anew {
+                    return result;
+                }
+            }
+        }
+    }
 }
 
 fn share(limit: Duration, addresses: usize) -> Duration {
@@ -73,6 +97,7 @@ mod tests {
         assert_eq!(share(limit, 2), Duration::from_secs(2));
         assert_eq!(share(limit, 5), Duration::from_secs(1));
     }
+
     /// An address that answers nothing: nobody takes the connections that wait, and there is room for no more.
     fn silent() -> (Vec<socket2::Socket>, SocketAddr) {
         let socket = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
@@ -88,6 +113,29 @@ mod tests {
             sockets.push(waiting);
         }
         (sockets, address.as_socket().expect("an address of IPv4"))
+    }
+
+    /// How many attempts to connect to an address of IPv4 are under way in this network, as `/proc/net/tcp` lists them.
+    fn attempts_at(address: SocketAddr) -> usize {
+        const SYN_SENT: &str = "02";
+        let port = format!(":{:04X}", address.port());
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+        let is_one = |fields: &[&str]| fields[2].ends_with(&port) && fields[3] == SYN_SENT;
+        table.lines().skip(1).filter(|line| is_one(&line.split_whitespace().collect::<Vec<_>>())).count()
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_silent_is_asked_once_more_besides() {
+        let (_sockets, silent) = silent();
+        let before = attempts_at(silent);
+        let connecting = tokio::spawn(connect(vec![silent], Duration::from_secs(60)));
+        let asked_twice = async {
+            while attempts_at(silent) < before + 2 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), asked_twice).await.expect("it is asked again");
+        connecting.abort();
     }
 
     #[tokio::test]
