@@ -146,3 +146,25 @@ fn closing_a_store_is_no_reason_to_warn() {
     let ours: Vec<&String> = lines.iter().filter(ours).collect();
     assert!(ours.is_empty(), "{ours:?}");
 }
+
+#[test]
+fn many_callers_share_few_connections() {
+    let server = Redis::start(&Options::default()).expect("a server");
+    let opened = open(&format!("redis://{}?client_name=the-one", server.address()));
+    put(&opened.store, b"short", b"1");
+    std::thread::scope(|scope| {
+        for caller in 0..64 {
+            let store = &opened.store;
+            scope.spawn(move || {
+                for length in [1, 20_000, 200_000] {
+                    put(store, format!("{caller} {length}").as_bytes(), &vec![7; length]);
+                    assert_eq!(value(store, b"short"), Some(b"1".to_vec()));
+                }
+            });
+        }
+    });
+    let clients = server.ask(&["CLIENT", "LIST"]).expect("a list");
+    let ours = clients.lines().filter(|line| line.contains("name=the-one")).count();
+    // Two for requests, and one for what the server says unasked.
+    assert!((1..=3).contains(&ours), "{clients}");
+}
