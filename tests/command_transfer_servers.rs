@@ -1,6 +1,7 @@
 //! `larder dump`, `load` and `migrate` between real servers.
 
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -158,4 +159,60 @@ fn a_migration_goes_on_when_its_target_is_back() {
     let told = done(&from, &["migrate", "--to", &to, "--state", text(&state), "--verify"], "");
     assert!(told.contains("verified: 2000 records are the same"), "{told}");
     assert!(!state.exists());
+}
+
+/// Kills a migration once its journal says that records are done. False when it was too late: the command had ended, or
+/// had next to nothing left of so many records.
+fn kill_midway(mut migration: Command, state: &Path, records: usize) -> bool {
+    let noted = || std::fs::metadata(state).map_or(0, |journal| journal.len());
+    let mut child = migration.spawn().expect("it starts");
+    let begin = Instant::now();
+    // Its first line is shorter, and a record is 16 bytes.
+    while noted() < 1024 && child.try_wait().expect("a child").is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "its journal does not grow");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // One that has ended by itself is none to be killed any more.
+    let _ = child.kill();
+    let status = child.wait().expect("it ends");
+    assert!(status.success() || status.signal() == Some(libc::SIGKILL), "{status}");
+    !status.success() && noted() < 16 * records as u64
+}
+
+/// Leaves a journal as a kill between the writing of a page and the end of its note does, which is seldom hit.
+fn forget_the_last_page(state: &Path) {
+    let journal = std::fs::OpenOptions::new().write(true).open(state).expect("there");
+    let length = journal.metadata().expect("there").len();
+    journal.set_len(length - 1).expect("cut");
+}
+
+#[test]
+fn a_migration_that_is_killed_goes_on_behind_what_its_journal_says() {
+    let (nats, redis) = (Nats::single(&nats::Options::default()), Redis::start(&redis::Options::default()));
+    let (nats, redis) = (nats.expect("a server"), redis.expect("a server"));
+    let (from, dump, state) = (nats_config(&nats, "from"), file("source"), file("killed-journal"));
+    // A machine may be so fast that it is done before it is killed: then there are more records, for another target.
+    for attempt in 0..4 {
+        let (records, to) = (RECORDS << attempt, redis_config(&redis, &format!("database = \"to{attempt}\"\n")));
+        let lines: String = (0..records).map(|number| format!("put k{number:06} v{number} -m n={number}\n")).collect();
+        done("memory://", &["run"], &format!("{lines}dump {}", text(&dump)));
+        done(&from, &["load", text(&dump)], "");
+        // What it has written itself and not noted is no reason to fail.
+        let arguments = ["--json", "migrate", "--to", &to, "--state", text(&state), "--if-exists", "fail", "--verify"];
+        if !kill_midway(command(&from, &arguments), &state, records) {
+            let _ = std::fs::remove_file(&state);
+            continue;
+        }
+        forget_the_last_page(&state);
+        let told = done(&from, &arguments, "");
+        let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+        let number = |name: &str| told[name].as_u64().expect("a number") as usize;
+        assert!(number("before") > 0 && number("written") > 0, "{told}");
+        assert_eq!(number("before") + number("written"), records, "{told}");
+        assert_eq!((&told["verified"]["good"], &told["verified"]["same"]), (&true.into(), &records.into()), "{told}");
+        assert!(!state.exists());
+        assert!(done(&to, &["dump", text(&dump)], "").starts_with(&format!("{records} records in ")));
+        return;
+    }
+    panic!("it was always done before it was killed");
 }
