@@ -15,6 +15,8 @@ mod limits;
 mod login;
 #[path = "redis/records.rs"]
 mod records;
+#[path = "redis/sentinels.rs"]
+mod sentinels;
 #[path = "redis/support.rs"]
 mod support;
 #[path = "redis/watch.rs"]
