@@ -1,8 +1,12 @@
-//! Which sentinels are asked.
+//! What sentinels are asked, and how far they are believed.
 
-use crate::servers::redis::Options;
+use std::time::Duration;
+
+use larder::{Result, Status};
+
+use crate::servers::redis::{Options, Redis};
 use crate::servers::sentinel::{Group, MASTER, Sentinel};
-use crate::support::{Opened, eventually, open, put};
+use crate::support::{Opened, eventually, open, put, value};
 
 fn on_sentinel(sentinel: &Sentinel) -> Opened {
     open(&format!("type = \"redis-sentinel\"\nnodes = \"{}/{MASTER}\"", sentinel.address()))
@@ -30,4 +34,32 @@ fn of_one_configured_sentinel_the_others_are_learned_and_every_one_is_listened_t
         heard.sort_unstable();
         listed.len() == 3 && heard == addresses
     });
+}
+
+#[test]
+fn a_replica_that_a_sentinel_names_as_the_master_is_neither_read_nor_written_to() {
+    let servers = Redis::with_replicas(&Options::default(), 1).expect("servers");
+    let (master, replica) = (open(&format!("redis://{}", servers[0].address())), &servers[1]);
+    put(&master.store, b"k", b"1");
+    eventually("the record on the replica", || replica.ask(&["DBSIZE"]).is_ok_and(|count| count == "1"));
+    // So that it is not the replica who refuses.
+    replica.ask(&["CONFIG", "SET", "replica-read-only", "no"]).expect("set");
+    let sentinel = Sentinel::naming(replica).expect("a sentinel");
+    let opened = on_sentinel(&sentinel);
+    let limit = Some(Duration::from_secs(3));
+    fails_for_its_role(larder::wait(opened.store.get(b"k"), limit));
+    fails_for_its_role(larder::wait(opened.store.put(b"k", b"2", &Default::default()), limit));
+    fails_for_its_role(larder::wait(opened.store.put(b"new", b"2", &Default::default()), limit));
+    assert_eq!(replica.ask(&["DBSIZE"]).expect("a number"), "1");
+    // Its role was all that it was refused for.
+    replica.ask(&["REPLICAOF", "NO", "ONE"]).expect("promoted");
+    assert_eq!(value(&opened.store, b"k").as_deref(), Some(&b"1"[..]));
+    put(&opened.store, b"k", b"3");
+    assert_eq!(value(&master.store, b"k").as_deref(), Some(&b"1"[..]));
+}
+
+fn fails_for_its_role<T: std::fmt::Debug>(answer: Result<T>) {
+    let error = answer.expect_err("a replica");
+    assert_eq!(error.status(), Status::UNAVAILABLE, "{error}");
+    assert!(error.message().contains("it is a replica, although the sentinels name it"), "{error}");
 }

@@ -79,6 +79,17 @@ impl Group {
 }
 
 impl Sentinel {
+    /// One alone that was told that this server is the master, whatever the server is. It is one of the two that a
+    /// failover takes, so that it never begins one.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come up.
+    pub fn naming(server: &Redis) -> Result<Sentinel> {
+        let options = Options::default();
+        retry(|| Sentinel::start(&options, 0, &options, server.endpoint()))
+    }
+
     fn start(options: &Options, index: usize, servers: &Options, master: &Endpoint) -> Result<Sentinel> {
         let directory = Directory::new()?;
         let endpoint = Endpoint::new(options, options.place(index));
