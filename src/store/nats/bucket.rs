@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::TARGET;
 use super::config::NatsConfig;
-use super::connection::{Connection, foreign};
+use super::connection::{Connection, foreign, pause};
 use super::protocol::{self, flag, number, text};
 use super::session::Version;
 use crate::clock;
@@ -26,8 +26,6 @@ const LARDER_DESCRIPTION: &str = "Larder store";
 const CREATED_MARK: &str = "larder.format";
 /// How far back a server looks for a repeated message, unless the bucket's limit is shorter: two minutes.
 const DUPLICATE_WINDOW_MS: u64 = 120_000;
-/// How long to wait before a bucket is asked for again, while servers that it needs are away.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a stream's description says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -221,9 +219,7 @@ impl Bucket {
         loop {
             match self.try_to_create(connection, end).await? {
                 Ok(facts) => return Ok(facts),
-                Err(error) if error.is_for_a_server_that_is_away() && Instant::now() + PAUSE < end => {
-                    tokio::time::sleep(PAUSE).await;
-                }
+                Err(error) if error.is_for_a_server_that_is_away() && pause(end).await => {}
                 Err(error) => return Err(self.uncreated(&connection.config, &error)),
             }
         }
