@@ -102,8 +102,7 @@ impl Exchange for Driver {
                 self.in_flight.push_back(InFlight { left, answers: Answers::new(), token });
             }
             if self.stride.is_to_be_broken(packed.length()) {
-                gather(&mut self.outgoing, &stride::breaker());
-                self.in_flight.push_back(InFlight { left: 1, answers: Answers::new(), token: None });
+                ask_for_nobody(&mut self.outgoing, &mut self.in_flight, &stride::breaker());
             }
         }
         if !self.outgoing.has_loans() {
@@ -142,9 +141,7 @@ impl Exchange for Driver {
         match self.silence.tick(sent, self.outgoing.waiting()) {
             Verdict::Wait => {}
             Verdict::Ask => {
-                let ping = Packed::of(&[b"PING"]);
-                gather(&mut self.outgoing, &ping);
-                self.in_flight.push_back(InFlight { left: 1, answers: Answers::new(), token: None });
+                ask_for_nobody(&mut self.outgoing, &mut self.in_flight, &Packed::of(&[b"PING"]));
             }
             Verdict::Gone => return Err("the server has not said a byte for 2.4 s".into()),
         }
@@ -242,16 +239,23 @@ fn is_message(values: &[Value]) -> bool {
     values.len() == 3 && values[0].as_bytes().is_some_and(|kind| KINDS.contains(&kind))
 }
 
+/// Asks what nobody waits for the answers to.
+fn ask_for_nobody(outgoing: &mut Outgoing, in_flight: &mut VecDeque<InFlight>, packed: &Packed) {
+    gather(outgoing, packed);
+    in_flight.push_back(InFlight { left: packed.answers(), answers: Answers::new(), token: None });
+}
+
 fn gather(outgoing: &mut Outgoing, packed: &Packed) {
     for piece in packed.pieces() {
         match piece {
             Piece::Copied(bytes) => outgoing.bytes().extend_from_slice(bytes),
             Piece::Shared(word) => outgoing.push(word),
-            // SAFETY: the driver gathers under the lock of the slots, lets go of it only once it has `Shared::reading`, and of
-            // that only once the outgoing bytes own what is left of the loan. Whoever takes the request back from its slot
-            // without an answer to it waits for `reading` before the loan is gone (`Ticket`), and an answer is given out
-            // after that.
-            Piece::Lent(loan) => outgoing.push_lent(unsafe { Loan::new(loan) }),
+            Piece::Lent(loan) => {
+                // SAFETY: it is gathered under the lock of the slots, and owned before `Shared::reading` is let go of, for which
+                // a `Ticket` that takes its request back without an answer waits. An answer is given out after that.
+                let again = unsafe { Loan::new(loan) };
+                outgoing.push_lent(again);
+            }
         }
     }
 }
