@@ -5,8 +5,8 @@ use larder::config::profile::Profile;
 use larder::config::profile::environment::Environment;
 use serde_json::{Value, json};
 
-use super::ours::Ours;
-use super::plugin::{Filter, GoStore, Origin, Plugin};
+use super::ours::{Ours, assert_they_share};
+use super::plugin::{GoStore, Origin, Plugin};
 use super::server;
 use super::servers::certificates::Certificates;
 use super::servers::nats::{self, Login, Nats};
@@ -97,18 +97,6 @@ impl Case {
         }
         plugin.open(settings)
     }
-}
-
-/// What either writes the other one reads, lists and deletes.
-fn assert_they_share(go: &GoStore<'_>, larder: &Ours) {
-    larder.put(b"by larder", b"2");
-    go.write(b"by go", b"1".as_slice());
-    assert_eq!(larder.value(b"by go").as_deref(), Some(b"1".as_slice()));
-    assert_eq!(go.value(b"by larder").as_deref(), Some(b"2".as_slice()));
-    assert_eq!(larder.keys(Filter::ALL), go.list(Filter::ALL));
-    larder.remove(b"by go");
-    go.delete(b"by larder");
-    assert_eq!((go.read(b"by go"), larder.value(b"by larder")), (None, None));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use larder::store::options::{Outcome, WatchStart};
 use serde_json::{Value, json};
 
 use super::nats_bucket::{Bucket, each_origin};
-use super::ours::{Ours, events, lifespan};
-use super::plugin::{Filter, GoStore};
+use super::ours::{Ours, assert_they_share, events, lifespan};
+use super::plugin::Filter;
 use super::server;
 
 /// What an operator writes before the services start: one entry of ocis-charts, without its replicas.
@@ -19,17 +19,6 @@ fn of_the_charts(name: &str) -> Value {
         "max_msgs": -1, "max_bytes": -1, "max_msg_size": -1, "max_consumers": -1, "discard": "new",
         "allow_direct": false, "allow_rollup_hdrs": true, "deny_delete": true, "duplicate_window": 120_000_000_000_u64,
     })
-}
-
-fn assert_they_share(go: &GoStore<'_>, larder: &Ours) {
-    go.write(b"by go", b"1".as_slice());
-    larder.put(b"by larder", b"2");
-    assert_eq!(larder.value(b"by go").as_deref(), Some(b"1".as_slice()));
-    assert_eq!(go.value(b"by larder").as_deref(), Some(b"2".as_slice()));
-    assert_eq!(larder.keys(Filter::ALL), go.list(Filter::ALL));
-    larder.remove(b"by go");
-    go.delete(b"by larder");
-    assert_eq!((go.read(b"by go"), larder.value(b"by larder")), (None, None));
 }
 
 /// A bucket's configuration with its name left out.

@@ -16,7 +16,7 @@ use larder::store::record::{Metadata, Record};
 use larder::store::reply::Reply;
 use serde_json::{Value, json};
 
-use super::plugin::Filter;
+use super::plugin::{Filter, GoStore};
 
 /// Long enough for any machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -132,6 +132,18 @@ impl Ours {
     pub fn describe(&self) -> Value {
         self.store.describe()
     }
+}
+
+/// What either writes the other one reads, lists and deletes.
+pub fn assert_they_share(go: &GoStore<'_>, larder: &Ours) {
+    go.write(b"by go", b"1".as_slice());
+    larder.put(b"by larder", b"2");
+    assert_eq!(larder.value(b"by go").as_deref(), Some(b"1".as_slice()));
+    assert_eq!(go.value(b"by larder").as_deref(), Some(b"2".as_slice()));
+    assert_eq!(larder.keys(Filter::ALL), go.list(Filter::ALL));
+    larder.remove(b"by go");
+    go.delete(b"by larder");
+    assert_eq!((go.read(b"by go"), larder.value(b"by larder")), (None, None));
 }
 
 /// So many events, however they come.
