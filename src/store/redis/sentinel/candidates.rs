@@ -19,7 +19,9 @@
 //!   sentinel has just forgotten counts what it had said before: it asks at once, and can choose nobody who has not answered.
 //!
 //! The sentinel that leads a failover names the new master from its promotion on, and for a second or so lists the old
-//! master's replicas, the new master among them: that is the master itself, and no candidate.
+//! master's replicas, the new master among them: that is the master itself, and no candidate. The old master it does not
+//! list yet. It is taken to list it already, as it will, with nothing reported: where that sentinel is one of two that
+//! are left, there would be no majority until then.
 //!
 //! A replica that is *being promoted* also reports to be a master while sentinels still list it as a replica, and it is
 //! the very one that must have everything. It is not taken for an old master: it had reported its offset before, and
@@ -250,6 +252,16 @@ mod tests {
         assert_eq!(of(&[leader.clone(), view("b", &[up(2), old_master(3)])]), Some((vec![2, 3], vec![])));
         let others = [view("b", &[up(2), old_master(3)]), view("c", &[up(2), old_master(3)])];
         assert_eq!(of(&[leader, others[0].clone(), others[1].clone()]), Some((vec![2], vec![])));
+    }
+
+    #[test]
+    fn two_sentinels_are_enough_of_which_one_still_leads_the_failover() {
+        // It still lists the new master, which therefore is nobody who goes before the old one.
+        let promoted = Listed { reported: Reported::Master, ..up(1) };
+        let leader = view("a", &[promoted.clone(), up(2), silent(3)]);
+        assert_eq!(of(&[leader, view("b", &[up(2), silent(3)])]), Some((vec![2], vec![])));
+        let alone = view("a", &[promoted, silent(3)]);
+        assert_eq!(of(&[alone, view("b", &[silent(3)])]), Some((vec![3], vec![])));
     }
 
     #[test]

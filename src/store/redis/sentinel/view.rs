@@ -65,14 +65,29 @@ pub fn read(answers: &[Value]) -> Option<View> {
     let [id, address, master, replicas, ..] = answers else { return None };
     let [host, port] = address.as_array()? else { return None };
     let number = |name| master.field(name).and_then(Value::as_integer).unwrap_or(0);
-    let replicas = replicas.as_array().unwrap_or_default().iter().filter_map(listed);
+    let named = Address { host: host.as_text()?.to_owned(), port: u16::try_from(port.as_integer()?).ok()? };
+    let mut replicas: Vec<Listed> = replicas.as_array().unwrap_or_default().iter().filter_map(listed).collect();
+    replicas.extend(replaced(master, &named));
     Some(View {
         id: id.as_text().unwrap_or_default().to_owned(),
-        master: Some(Address { host: host.as_text()?.to_owned(), port: u16::try_from(port.as_integer()?).ok()? }),
+        master: Some(named),
         epoch: u64::try_from(number("config-epoch")).unwrap_or(0),
         sentinels: usize::try_from(number("num-other-sentinels")).unwrap_or(0) + 1,
-        replicas: replicas.collect(),
+        replicas,
     })
+}
+
+/// The old master, as the sentinel will list it when the failover that it leads is over: until then it names the new master,
+/// and describes the old one in its place.
+fn replaced(master: &Value, named: &Address) -> Option<Listed> {
+    let address = instance(master).filter(|address| address != named)?;
+    let (reported, priority) = (Reported::Nothing, USUAL_PRIORITY);
+    Some(Listed { address, is_down: is_down(master), reported, priority, offset: Some(0) })
+}
+
+fn is_down(instance: &Value) -> bool {
+    let flags = instance.field("flags").and_then(Value::as_text).unwrap_or_default();
+    flags.split(',').any(|flag| flag == "s_down")
 }
 
 fn listed(replica: &Value) -> Option<Listed> {
@@ -81,7 +96,7 @@ fn listed(replica: &Value) -> Option<Listed> {
     let number = |name| text(name).and_then(|text| text.parse::<u64>().ok());
     Some(Listed {
         address: instance(replica)?,
-        is_down: text("flags").unwrap_or_default().split(',').any(|flag| flag == "s_down"),
+        is_down: is_down(replica),
         reported: match (number("info-refresh"), text("role-reported")) {
             // The time since then, where there was no then.
             (None | Some(0) | Some(NEVER_MS..), _) => Reported::Nothing,
@@ -216,5 +231,18 @@ mod tests {
             Some(View { replicas: vec![old_master, down, silent, silent_of_old], ..view("me", 1, 7) })
         );
         assert_eq!(read(&[text("me"), Value::Nil, Value::Nil, Value::Nil]), None);
+    }
+
+    #[test]
+    fn the_leader_of_a_failover_is_taken_to_list_the_old_master_as_it_will() {
+        let text = |text: &'static str| Value::Bulk(bytes::Bytes::from_static(text.as_bytes()));
+        let map = |pairs: &[&'static str]| Value::Array(pairs.iter().map(|word| text(word)).collect());
+        let of = |port: &'static str| {
+            let master = map(&["ip", "h", "port", port, "flags", "s_down,master,failover_in_progress"]);
+            read(&[text("me"), map(&["h", "1"]), master, Value::Array(Vec::new())]).expect("a view").replicas
+        };
+        let (reported, priority) = (Reported::Nothing, USUAL_PRIORITY);
+        assert_eq!(of("2"), [Listed { address: at(2), is_down: true, reported, priority, offset: Some(0) }]);
+        assert_eq!(of("1"), []);
     }
 }
