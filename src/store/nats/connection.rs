@@ -27,10 +27,6 @@ use crate::{deadline, sync::Mutex};
 
 /// The pause before the second attempt to connect.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
-/// The longest pause while a server has been away for less than [`RESTART`].
-const RESTART_DELAY: Duration = Duration::from_millis(200);
-/// How long a restart may take.
-const RESTART: Duration = Duration::from_secs(30);
 /// How long the first attempt to read may take before it is made again, perhaps of another replica; the next ones take
 /// twice as long each, so that a large answer on a slow line comes through in the end.
 const READ_ATTEMPT: Duration = Duration::from_secs(2);
@@ -332,13 +328,12 @@ impl Connection {
             if let Ok(session) = self.try_servers().await {
                 return session;
             }
-            tokio::time::sleep(jittered(RESTART_DELAY)).await;
+            tokio::time::sleep(Backoff::restart_delay()).await;
         }
     }
 
     /// A session with any of the servers, however long it takes.
     async fn connect(&self) -> Session {
-        let begin = Instant::now();
         let mut backoff = Backoff::new(FIRST_DELAY, self.config.max_reconnect_delay);
         loop {
             match self.try_servers().await {
@@ -348,9 +343,7 @@ impl Connection {
                     self.set(Link::Down(Some(error)));
                 }
             }
-            let delay = backoff.next_delay();
-            let is_restart = begin.elapsed() < RESTART;
-            tokio::time::sleep(if is_restart { delay.min(jittered(RESTART_DELAY)) } else { delay }).await;
+            tokio::time::sleep(backoff.next_delay()).await;
         }
     }
 
@@ -407,13 +400,9 @@ impl Connection {
     }
 }
 
-fn jittered(delay: Duration) -> Duration {
-    Backoff::delay(delay, delay, 0)
-}
-
 /// Waits a moment before another attempt; no when there is no time for one.
 pub(super) async fn pause(end: Instant) -> bool {
-    let next = Instant::now() + jittered(RETRY_DELAY);
+    let next = Instant::now() + Backoff::delay(RETRY_DELAY, RETRY_DELAY, 0);
     if next >= end {
         return false;
     }
