@@ -13,6 +13,8 @@ use crate::servers::nats::{Nats, Options};
 use crate::servers::ports;
 
 const LONG: Option<Duration> = Some(Duration::from_secs(60));
+/// An outage after which attempts to connect have become as rare as they become.
+const LONGER_THAN_ANY_DELAY: Duration = Duration::from_secs(12);
 
 #[test]
 fn a_server_that_is_not_there_is_named_at_the_deadline() {
@@ -29,6 +31,23 @@ fn a_server_that_is_not_there_is_named_at_the_deadline() {
     let store = crate::common::store("no-such-host.invalid:4222", &bucket(), json!({"timeout": "5s"}));
     let error = wait(store.get(b"k")).expect_err("no such host");
     assert!(error.status() == Status::UNAVAILABLE && error.message().contains("no-such-host.invalid"), "{error}");
+}
+
+#[test]
+fn a_client_that_is_there_before_its_server_works_once_it_comes_and_again_after_a_long_outage() {
+    let mut nats = Nats::single(&Options::default()).expect("a server");
+    nats.node(0).process().kill();
+    let store = store(&nats.addresses()[0], &bucket(), json!({}));
+    let early = larder::wait(store.put(b"k", b"0", &PutOptions::default()), Some(Duration::from_millis(300)));
+    assert_eq!(early.expect_err("nobody is there").status(), Status::UNAVAILABLE);
+    std::thread::sleep(LONGER_THAN_ANY_DELAY);
+    nats.node(0).start_again().expect("a server");
+    put(&store, b"k", b"1");
+    nats.node(0).process().kill();
+    std::thread::sleep(LONGER_THAN_ANY_DELAY);
+    nats.node(0).start_again().expect("a server");
+    assert_eq!(get(&store, b"k").as_deref(), Some(&b"1"[..]));
+    put(&store, b"k", b"2");
 }
 
 #[test]

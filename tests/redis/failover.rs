@@ -230,6 +230,42 @@ fn a_write_on_a_server_that_hangs_is_ambiguous_and_a_read_is_late() {
 }
 
 #[test]
+fn a_client_that_is_there_before_its_servers_works_once_they_come_and_again_after_a_long_outage() {
+    // Longer than attempts to connect ever wait for one another.
+    let long = Duration::from_secs(12);
+    let mut group = group();
+    let (stop, start): (fn(&mut Group), fn(&mut Group)) = (
+        |group| {
+            group.sentinels.iter_mut().for_each(|sentinel| sentinel.process().kill());
+            group.servers.iter_mut().for_each(|server| server.process().kill());
+        },
+        |group| {
+            group.servers.iter_mut().for_each(|server| server.start_again().expect("a server"));
+            group.sentinels.iter_mut().for_each(|sentinel| sentinel.start_again().expect("a sentinel"));
+        },
+    );
+    let master = group.servers[group.master().expect("a master")].address();
+    stop(&mut group);
+    let behind_sentinels = on_group(&group, "");
+    let alone = open(&format!("redis://{master}?table=alone"));
+    let both = [&behind_sentinels.store, &alone.store];
+    for store in both {
+        let early = larder::wait(store.put(b"k", b"0", &PutOptions::default()), Some(Duration::from_millis(300)));
+        assert_eq!(early.expect_err("nobody is there").status(), Status::UNAVAILABLE);
+    }
+    std::thread::sleep(long);
+    start(&mut group);
+    both.map(|store| put(store, b"k", b"1"));
+    stop(&mut group);
+    std::thread::sleep(long);
+    start(&mut group);
+    for store in both {
+        assert_eq!(value(store, b"k").as_deref(), Some(&b"1"[..]));
+        put(store, b"k", b"2");
+    }
+}
+
+#[test]
 fn a_conditional_write_of_a_bare_value_whose_read_gets_no_answer_has_not_happened_and_says_so() {
     let mut server = Redis::start(&Options::default()).expect("a server");
     let opened = open(&format!("redis://{}?format=raw", server.address()));
