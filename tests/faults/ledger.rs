@@ -22,6 +22,12 @@ pub struct Tally {
     pub refused: u64,
     /// Refused writes that happened nevertheless.
     pub phantom: u64,
+    /// Increments by compare-and-swap that were acknowledged; their losses and phantoms count above.
+    pub swapped: u64,
+    /// Keys of which the watch did not tell the last value.
+    pub unseen: u64,
+    /// Events that told what had been told.
+    pub repeated: u64,
     /// Reads that showed less than the same client had been told before.
     pub stale: u64,
     /// The longest time between two acknowledged writes.
@@ -114,6 +120,9 @@ impl Tally {
         self.late += other.late;
         self.refused += other.refused;
         self.phantom += other.phantom;
+        self.swapped += other.swapped;
+        self.unseen += other.unseen;
+        self.repeated += other.repeated;
         self.stale += other.stale;
         self.gap = self.gap.max(other.gap);
         self.follows.extend_from_slice(&other.follows);

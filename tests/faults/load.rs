@@ -1,4 +1,4 @@
-//! Writers that write and read back while something goes wrong.
+//! Writers that write and read back while something goes wrong, beside those that count and one that watches.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,9 @@ use larder::store::options::{Durability, PutOptions};
 use larder::store::reply::Reply;
 use larder::{Result, Status};
 
+use super::counters::{CALLERS, Counters};
 use super::ledger::{Ledger, Tally};
+use super::observer::Observer;
 
 /// How many writers there are, each with keys of its own.
 const WRITERS: usize = 16;
@@ -20,20 +22,40 @@ const KEYS: u64 = 20;
 /// How long the servers have to agree on what there is, after the fault.
 const SETTLED: Duration = Duration::from_secs(15);
 /// How long a call may take.
-const LIMIT: Duration = Duration::from_secs(5);
+pub const LIMIT: Duration = Duration::from_secs(5);
 
 /// Writers at work.
 pub struct Load {
     ledger: Arc<Mutex<Ledger>>,
+    counters: Arc<Counters>,
+    observer: Arc<Observer>,
     stop: Arc<AtomicBool>,
     running: Arc<()>,
+    watching_ends: Arc<AtomicBool>,
 }
 
 impl Load {
-    /// Begins to write through a store.
+    /// Begins to write, to count and to watch through a store.
     pub fn start(store: &Arc<dyn Store>, durability: Durability) -> Load {
-        let load = Load { ledger: Arc::default(), stop: Arc::default(), running: Arc::new(()) };
+        let load = Load {
+            ledger: Arc::default(),
+            counters: Arc::default(),
+            observer: Arc::default(),
+            stop: Arc::default(),
+            running: Arc::new(()),
+            watching_ends: Arc::default(),
+        };
         let runtime = larder::runtime::get().expect("a runtime");
+        let (observer, watched, watching_ends) = (load.observer.clone(), store.clone(), load.watching_ends.clone());
+        runtime.spawn(async move { observer.observe(watched, watching_ends).await });
+        for _ in 0..CALLERS {
+            let (counters, store) = (load.counters.clone(), store.clone());
+            let (stop, running) = (load.stop.clone(), load.running.clone());
+            runtime.spawn(async move {
+                counters.count(store, durability, stop).await;
+                drop(running);
+            });
+        }
         for number in 0..WRITERS {
             let writer = Writer {
                 store: store.clone(),
@@ -80,15 +102,20 @@ impl Load {
         let ledger = self.ledger.lock().expect("no panic");
         let end = Instant::now() + SETTLED;
         let mut unsettled = 0;
-        loop {
-            let tally = ledger.tally(&read_all(reader, &ledger.keys()), could_go_on);
-            if tally.lost == 0 || Instant::now() > end {
-                return Tally { stale: tally.stale + unsettled, ..tally };
+        let tally = loop {
+            let found = read_all(reader, &ledger.keys());
+            let mut tally = ledger.tally(&found, could_go_on);
+            (tally.unseen, tally.repeated) = (self.observer.unseen(&found), self.observer.repeated());
+            self.counters.add_to(&mut tally, reader);
+            if tally.lost + tally.unseen == 0 || Instant::now() > end {
+                break tally;
             }
             // A server that led until a moment ago may still answer as if it did. What is lost stays lost.
             unsettled = tally.lost;
             std::thread::sleep(Duration::from_millis(200));
-        }
+        };
+        self.watching_ends.store(true, Ordering::Release);
+        Tally { stale: tally.stale + unsettled, ..tally }
     }
 }
 
@@ -128,19 +155,29 @@ impl Writer {
     }
 }
 
-async fn answer<T: Send + 'static>(reply: Reply<T>) -> Result<T> {
+/// What a call answers within [`LIMIT`].
+pub async fn answer<T: Send + 'static>(reply: Reply<T>) -> Result<T> {
     match reply {
         Reply::Ready(result) => result,
         Reply::Pending(future) => with_deadline(future, Some(LIMIT)).await,
     }
 }
 
-fn number_of(value: &[u8]) -> u64 {
+/// What a call answers, however long that takes.
+pub async fn whole<T: Send + 'static>(reply: Reply<T>) -> Result<T> {
+    match reply {
+        Reply::Ready(result) => result,
+        Reply::Pending(future) => future.await,
+    }
+}
+
+/// The number that a record holds.
+pub fn number_of(value: &[u8]) -> u64 {
     std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).expect("a number, as it was written")
 }
 
 /// Calls until it succeeds: the servers are well again, or will be in a moment.
-fn patient<T>(call: impl Fn() -> Result<T>) -> T {
+pub fn patient<T>(call: impl Fn() -> Result<T>) -> T {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
         match call() {

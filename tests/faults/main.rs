@@ -9,9 +9,11 @@
 #[path = "../servers/mod.rs"]
 mod servers;
 
+mod counters;
 mod ledger;
 mod load;
 mod nats;
+mod observer;
 mod partition;
 mod redis;
 
@@ -50,9 +52,9 @@ fn main() -> ExitCode {
     let only = value("--only").unwrap_or_default();
     let chosen: Vec<Scenario> = scenarios().into_iter().filter(|scenario| scenario.name.contains(&only)).collect();
     println!(
-        "| fault | rounds | acknowledged | lost | ambiguous | late | refused | phantom | stale | gap ms | follow ms, median | worst |"
+        "| fault | rounds | acknowledged | lost | ambiguous | late | refused | phantom | swapped | unseen | repeated | stale | gap ms | follow ms, median | worst |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     // Servers are waited for more than they work, so some scenarios go on at once.
     let (queue, failed) = (std::sync::Mutex::new(chosen.into_iter()), std::sync::atomic::AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -108,7 +110,7 @@ fn parent(scenario: &Scenario, rounds: usize) -> bool {
     };
     let number = |name: &str| tally[name].as_u64().expect("a number");
     println!(
-        "| {} | {rounds} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+        "| {} | {rounds} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         scenario.name,
         number("acknowledged"),
         number("lost"),
@@ -116,12 +118,17 @@ fn parent(scenario: &Scenario, rounds: usize) -> bool {
         number("late"),
         number("refused"),
         number("phantom"),
+        number("swapped"),
+        number("unseen"),
+        number("repeated"),
         number("stale"),
         number("gap_ms"),
         number("follow_ms"),
         number("worst_follow_ms"),
     );
-    let fine = number("phantom") == 0 && !(scenario.durable && number("lost") > 0) && number("acknowledged") > 0;
+    let broken = number("phantom") + number("unseen") + number("repeated");
+    let is_lost = scenario.durable && number("lost") > 0;
+    let fine = broken == 0 && !is_lost && number("acknowledged") > 0 && number("swapped") > 0;
     if !fine {
         println!("| {} | FAILED: a promise was broken |", scenario.name);
     }
@@ -138,6 +145,9 @@ fn as_json(tally: &Tally) -> Value {
         "late": tally.late,
         "refused": tally.refused,
         "phantom": tally.phantom,
+        "swapped": tally.swapped,
+        "unseen": tally.unseen,
+        "repeated": tally.repeated,
         "stale": tally.stale,
         "gap_ms": ms(tally.gap),
         "follow_ms": ms(median),

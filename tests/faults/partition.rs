@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use larder::store::options::Durability;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ledger::Tally;
 use super::load::Load;
@@ -11,7 +11,7 @@ use super::redis::decision;
 use super::servers::namespaces::{Network, within};
 use super::servers::nats::{self, Nats};
 use super::servers::place::Place;
-use super::servers::redis;
+use super::servers::redis::{self, Redis};
 use super::servers::sentinel::Group;
 use super::servers::{PATIENCE, Result, wait_for};
 use super::{Opened, SKIPPED, Scenario};
@@ -24,7 +24,8 @@ const CLIENT: usize = 0;
 pub fn scenarios() -> Vec<Scenario> {
     let durable = true;
     vec![
-        Scenario { name: "NATS, one server: the client is cut off for 5 s", run: client_cut_off, durable },
+        Scenario { name: "NATS, one server: the client is cut off for 5 s", run: nats_cut_off, durable },
+        Scenario { name: "Redis, one server: the client is cut off for 5 s", run: redis_cut_off, durable },
         Scenario {
             name: "NATS, three replicas: the leader is cut off with the client",
             run: |rounds| leader_cut_off(rounds, true),
@@ -62,14 +63,25 @@ fn on_the_client(network: &Network, work: impl FnOnce() -> Result<Tally> + Send)
     within(&namespace, work)
 }
 
-fn client_cut_off(rounds: usize) -> Result<Tally> {
+fn nats_cut_off(rounds: usize) -> Result<Tally> {
     let network = network(2)?;
     let nats = Nats::single(&nats::Options { places: places(&network, 1..2), ..Default::default() })?;
     let settings = json!({"type": "nats-js-kv", "nodes": nats.addresses(), "database": BUCKET});
-    on_the_client(&network, || {
+    client_cut_off(&network, &settings, rounds)
+}
+
+fn redis_cut_off(rounds: usize) -> Result<Tally> {
+    let network = network(2)?;
+    let server = Redis::start(&redis::Options { places: places(&network, 1..2), ..Default::default() })?;
+    let settings = json!({"type": "redis", "nodes": [server.address()], "database": BUCKET});
+    client_cut_off(&network, &settings, rounds)
+}
+
+fn client_cut_off(network: &Network, settings: &Value, rounds: usize) -> Result<Tally> {
+    on_the_client(network, || {
         let mut total = Tally::default();
         for _ in 0..rounds {
-            let (writer, reader) = Opened::pair(&settings)?;
+            let (writer, reader) = Opened::pair(settings)?;
             let load = Load::start(&writer.store, Durability::Default);
             load.wait_for(SOME);
             network.cut(CLIENT)?;
@@ -149,7 +161,7 @@ fn master_cut_off(rounds: usize, with_the_client: bool) -> Result<Tally> {
             load.wait_for(SOME);
             total.add(&load.finish(&reader.store, could_go_on));
             decision(&group, master)?;
-            group.wait_until_whole()?;
+            group.wait_until_heard()?;
         }
         Ok(total)
     })
@@ -159,9 +171,10 @@ fn master_cut_off(rounds: usize, with_the_client: bool) -> Result<Tally> {
 fn decided_by_another(group: &Group, before: usize) -> Result<Instant> {
     let old = group.servers[before].address();
     let sentinel = &group.sentinels[(before + 1) % group.sentinels.len()];
-    wait_for("another master", PATIENCE, || {
+    let decided = wait_for("another master", PATIENCE, || {
         let answer = sentinel.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", super::servers::sentinel::MASTER])?;
         let address = answer.lines().collect::<Vec<_>>().join(":");
         if address == old { Err(address) } else { Ok(Instant::now()) }
-    })
+    });
+    decided.map_err(|fault| format!("{fault}\n{}", group.logs()))
 }

@@ -65,6 +65,12 @@ impl Group {
         place.ok_or_else(|| format!("{address} is none of the servers"))
     }
 
+    /// The end of what each sentinel has logged: why they did what they did.
+    pub fn logs(&self) -> String {
+        let log = |sentinel: &Sentinel| format!("{}:\n{}", sentinel.address(), sentinel.process.log());
+        self.sentinels.iter().map(log).collect::<Vec<_>>().join("\n")
+    }
+
     /// Waits until every sentinel knows all others and all replicas, and takes nobody for dead.
     ///
     /// # Errors
@@ -75,6 +81,16 @@ impl Group {
             wait_for("the sentinels", PATIENCE, || sentinel.sees(self.servers.len() - 1, self.sentinels.len() - 1))?;
         }
         Ok(())
+    }
+    /// Waits until every sentinel also has heard from each replica that it is one, and how far: they ask every ten seconds,
+    /// and until then have in mind what was before the last failover.
+    ///
+    /// # Errors
+    ///
+    /// As [`Group::wait_until_whole`].
+    pub fn wait_until_heard(&self) -> Result<()> {
+        self.wait_until_whole()?;
+        self.sentinels.iter().try_for_each(|sentinel| wait_for("the replicas", PATIENCE, || sentinel.has_heard()))
     }
 }
 
@@ -169,11 +185,21 @@ impl Sentinel {
         if seen != ("master", replicas.to_string().as_str(), others.to_string().as_str()) {
             return Err(format!("it sees flags, replicas and other sentinels {seen:?}"));
         }
-        let replicas = self.ask(&["SENTINEL", "REPLICAS", MASTER])?;
-        let mut flags = replicas.lines().skip_while(|line| *line != "flags");
-        if flags.any(|line| line.contains("_down") || line.contains("disconnected")) {
+        if !self.all_replicas("flags", |flags| !flags.contains("_down") && !flags.contains("disconnected"))? {
             return Err("it takes a replica for dead".to_owned());
         }
         Ok(())
+    }
+    fn has_heard(&self) -> Result<()> {
+        let is_replica = self.all_replicas("role-reported", |role| role == "slave")?;
+        let is_in_step = self.all_replicas("slave-repl-offset", |offset| offset != "0")?;
+        if is_replica && is_in_step { Ok(()) } else { Err("it has not heard how far a replica is".to_owned()) }
+    }
+
+    /// Whether this is so of a field of every replica.
+    fn all_replicas(&self, name: &str, is_so: fn(&str) -> bool) -> Result<bool> {
+        let replicas = self.ask(&["SENTINEL", "REPLICAS", MASTER])?;
+        let lines: Vec<&str> = replicas.lines().collect();
+        Ok(lines.chunks(2).filter(|field| field[0] == name).all(|field| is_so(field.get(1).unwrap_or(&""))))
     }
 }
