@@ -52,7 +52,7 @@ demo: ## Cache the metadata of a directory tree from C, Go and Java, with no ser
 .PHONY: test
 test: ## Set up and pass every test in all languages
 	.ci/tools rust go java c servers
-	$(MAKE) --no-print-directory test-rust build test-c test-go test-java test-install
+	$(MAKE) --no-print-directory test-rust build test-c test-go test-java test-together test-install
 
 .PHONY: tools
 tools: ## Build the servers that tests run against
@@ -91,6 +91,10 @@ test-go: servers ## The Go package, with the race detector, and with a collectio
 .PHONY: test-java
 test-java: servers ## The Java library
 	$(WITH_SERVERS) $(MAVEN) --file $(JAVA) -Dstyle.color=never test
+
+.PHONY: test-together
+test-together: servers ## A C, a Go and a Java program that share the records of one store
+	$(WITH_SERVERS) tests/together/run $(TARGET)
 
 .PHONY: test-install
 test-install: ## Install into an empty folder, and build programs against what is there
