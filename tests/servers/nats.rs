@@ -109,6 +109,15 @@ impl Nats {
         Nats::start(options, 3)
     }
 
+    /// A cluster of five.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come up.
+    pub fn large_cluster(options: &Options) -> Result<Nats> {
+        Nats::start(options, 5)
+    }
+
     fn start(options: &Options, count: usize) -> Result<Nats> {
         retry(|| {
             let routes = ports::free(count);
