@@ -40,7 +40,7 @@ fn judge(text: &str) -> Refusal {
             format!("the server wants a login (\"{}\"); check the user and the password", plain(text)),
         )),
         "WRONGPASS" => fault(Status::AUTH, "check the user and the password"),
-        "NOPERM" => fault(Status::AUTH, "give the user the right to it (ACL SETUSER)"),
+        "NOPERM" => Refusal::Final(denied(text)),
         "OOM" => fault(Status::OUT_OF_MEMORY, "raise its maxmemory, or let it evict (maxmemory-policy)"),
         "MISCONF" => fault(Status::IO, "it cannot save to its disk and takes no writes until it can"),
         "WRONGTYPE" => fault(Status::CORRUPT, "what lies under the key is no string; it was written by something else"),
@@ -55,10 +55,30 @@ fn judge(text: &str) -> Refusal {
         _ if text.contains("OOM command not allowed") => {
             fault(Status::OUT_OF_MEMORY, "raise its maxmemory, or let it evict (maxmemory-policy)")
         }
+        // What a script may not do is what its user may not.
+        _ if text.contains("The user executing the script") => Refusal::Final(denied(text)),
         _ if text.contains("WRONGTYPE") => fault(Status::CORRUPT, "what lies under the key is no string"),
         _ if text.contains("NOREPLICAS") || text.contains("MASTERDOWN") => Refusal::Later(plain(text)),
         _ => fault(Status::INTERNAL, "this was not expected; look into the server's log"),
     }
+}
+
+/// The error of a right that the user lacks, by its name where the server tells it.
+fn denied(text: &str) -> Error {
+    let right = match denied_command(text) {
+        Some(command) => format!("the right to it (ACL SETUSER … +{command})"),
+        None if text.contains("key") => "the right to the keys (ACL SETUSER … ~pattern)".to_owned(),
+        None => "the right to it (ACL SETUSER)".to_owned(),
+    };
+    Error::new(Status::AUTH, "redis", format!("the server says \"{}\"; give the user {right}", plain(text)))
+}
+
+/// The command in a denial, `get` or `client|tracking`. What else the server may quote is nobody's to repeat.
+fn denied_command(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("run the '")?;
+    let (command, _) = rest.split_once('\'')?;
+    let is_name = command.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"|-_.".contains(&byte));
+    is_name.then_some(command)
 }
 
 #[cfg(all(test, not(larder_loom)))]
@@ -86,5 +106,19 @@ mod tests {
         assert_eq!(status("WRONGTYPE Operation against a key"), Status::CORRUPT);
         assert_eq!(status("MOVED 3999 127.0.0.1:6381"), Status::UNSUPPORTED);
         assert_eq!(status("ERR something else"), Status::INTERNAL);
+    }
+
+    #[test]
+    fn a_denial_names_the_right_that_is_missing() {
+        let said = |text| match of(text) {
+            Refusal::Final(error) if error.status() == Status::AUTH => error.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let told = said("NOPERM this user has no permissions to run the 'client|tracking' command");
+        assert!(told.ends_with("(ACL SETUSER … +client|tracking)"), "{told}");
+        assert!(said("NOPERM No permissions to access a key").ends_with("~pattern)"));
+        assert!(said("ERR The user executing the script can't run this command or subcommand").contains("ACL SETUSER"));
+        let told = said("NOPERM User x has no permissions to run the 'hush hush' command");
+        assert!(!told.contains("hush"), "{told}");
     }
 }
