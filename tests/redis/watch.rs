@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use larder::Status;
 use larder::store::event::{Event, EventKind};
 use larder::store::options::{Lifetime, ListOptions, Outcome, PutOptions, Term, WatchOptions, WatchStart};
 
@@ -47,6 +48,32 @@ fn changes_are_told_in_order_for_each_key() {
         watching.close();
         assert!(wait(watching.next(1)).expect("the end").is_empty());
     }
+}
+
+#[test]
+fn a_user_who_may_not_be_told_of_changes_learns_it_before_and_when_it_watches() {
+    let more = "user app on >secret ~* &* +@all -client|tracking\n".to_owned();
+    let server = Redis::start(&Options { more, ..Options::default() }).expect("a server");
+    let opened = open(&format!("redis://app:secret@{}", server.address()));
+    let store = &opened.store;
+    put(store, b"k", b"1");
+    let about = store.describe();
+    assert_eq!((about["watch"].as_str(), about["protocol"].as_u64()), (Some("none"), Some(3)), "{about}");
+    assert!(about["watch_limits"].as_str().is_some_and(|text| text.contains("+client|tracking")), "{about}");
+    let error = wait(store.watch(&WatchOptions::default())).err().expect("no right");
+    assert_eq!((error.status(), error.origin()), (Status::AUTH, "watch"), "{error}");
+    assert!(error.message().contains("+client|tracking"), "{error}");
+    // The right is enough once it is given, also on the connections that there are.
+    server.ask(&["ACL", "SETUSER", "app", "+client|tracking"]).expect("given");
+    let watching = watch(store, &WatchOptions::default());
+    assert_eq!(store.describe()["watch"], "tracking");
+    put(store, b"k", b"2");
+    let events = events_until(&watching, |events| !events.is_empty());
+    assert!(is(&events[0], EventKind::Created, "k", "2") || is(&events[0], EventKind::Updated, "k", "2"), "{events:?}");
+    // Whoever may from the beginning is told so.
+    let all = open(&format!("redis://{}", server.address()));
+    put(&all.store, b"k", b"3");
+    assert_eq!(all.store.describe()["watch"], "tracking");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a store says of itself: where it is connected, what it keeps and what it cannot. No secret is in it.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::{Value, json};
 
 use crate::config::duration;
@@ -11,6 +13,10 @@ use crate::store::redis::records::layout::Layout;
 /// Why there is no watch on an old server.
 const NO_TRACKING: &str =
     "the server speaks RESP2, in which it does not tell of changes; keyspace notifications are not used";
+
+/// Why there is none for this user.
+const MAY_NOT_TRACK: &str = "the server does not take CLIENT TRACKING from this user, without which it does not tell of \
+                             changes; give the right (ACL SETUSER … +client|tracking)";
 
 /// The description of one store.
 pub fn store(kind: &str, client: &Client, layout: &Layout) -> Value {
@@ -50,10 +56,15 @@ pub fn store(kind: &str, client: &Client, layout: &Layout) -> Value {
             fields.insert("master".to_owned(), json!(lease.address.to_string()));
             fields.insert("server_version".to_owned(), json!(lease.version));
             fields.insert("protocol".to_owned(), json!(lease.protocol));
-            if lease.protocol < 3 {
+            // Keyspace notifications would be another way: few servers have them switched on, and they may be lost.
+            let why_not = match (lease.protocol, client.may_track.load(Ordering::Relaxed)) {
+                (..3, _) => Some(NO_TRACKING),
+                (_, false) => Some(MAY_NOT_TRACK),
+                (_, true) => None,
+            };
+            if let Some(why_not) = why_not {
                 fields.insert("watch".to_owned(), json!("none"));
-                // Keyspace notifications would be another way: few servers have them switched on, and they may be lost.
-                fields.insert("watch_limits".to_owned(), json!(NO_TRACKING));
+                fields.insert("watch_limits".to_owned(), json!(why_not));
             }
         }
         Line::Down(why) => {

@@ -58,6 +58,8 @@ pub struct Client {
     pub clock: Arc<ServerClock>,
     /// Whether the user may make transactions.
     pub may_transact: AtomicBool,
+    /// Whether the server tells the user of changes.
+    pub may_track: AtomicBool,
     /// The longest value that the server takes, in bytes.
     pub most_bytes: AtomicUsize,
     started: AtomicBool,
@@ -94,6 +96,7 @@ impl Client {
             revisions: Revisions::default(),
             clock: Arc::default(),
             may_transact: AtomicBool::new(false),
+            may_track: AtomicBool::new(true),
             most_bytes: AtomicUsize::new(MAX_BULK),
             started: AtomicBool::new(false),
         })

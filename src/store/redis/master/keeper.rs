@@ -125,7 +125,7 @@ async fn connect(client: &Arc<Client>, address: &Address) -> Result<Arc<Lease>> 
     checked.map(|()| Arc::new(lease))
 }
 
-/// Sees that the server is a master, what its clock and its limits are, and loads the scripts.
+/// Sees that the server is a master, what its clock and its limits are and what the user may, and loads the scripts.
 async fn check(client: &Client, address: &Address, connection: &Connection) -> Result<()> {
     let unavailable = |text: String| Error::new(Status::UNAVAILABLE, "redis", format!("{address}: {text}"));
     let mut packed = Packed::of(&[b"ROLE"]);
@@ -133,6 +133,8 @@ async fn check(client: &Client, address: &Address, connection: &Connection) -> R
     packed.push(&[b"MULTI"]);
     packed.push(&[b"EXEC"]);
     packed.push(&[b"CONFIG", b"GET", b"proto-max-bulk-len"]);
+    // It is off on a new connection: only whether the user may is asked.
+    packed.push(&[b"CLIENT", b"TRACKING", b"OFF"]);
     packed.append(&script::load());
     let asked = client.clock.ask();
     let answers = match connection.call(packed, Instant::now() + client.config.server.limit).await {
@@ -147,11 +149,12 @@ async fn check(client: &Client, address: &Address, connection: &Connection) -> R
     if let Some(error) = Role::read(role).and_then(|role| no_master(client, address, &role)) {
         return Err(error);
     }
-    let (facts, scripts) = answers.split_at(answers.len().min(5));
+    let (facts, scripts) = answers.split_at(answers.len().min(6));
     client.clock.heard(facts.get(1).unwrap_or(&Value::Nil), asked);
-    if let [_, _, multi, exec, limit] = facts {
+    if let [_, _, multi, exec, limit, tracking] = facts {
         let may_transact = multi.as_error().is_none() && exec.as_error().is_none();
         client.may_transact.store(may_transact, Ordering::Relaxed);
+        client.may_track.store(tracking.as_error().is_none(), Ordering::Relaxed);
         // Many do not let their users ask for it.
         let limit = limit.field("proto-max-bulk-len").and_then(Value::as_integer);
         let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MAX_BULK);

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -141,7 +142,13 @@ impl Session {
         if !prefix.is_empty() {
             words.extend([&b"PREFIX"[..], &prefix]);
         }
-        call(connection, Packed::of(&words)).await.map(drop)
+        let tracking = call(connection, Packed::of(&words)).await;
+        let is_denied = tracking.as_ref().is_err_and(|error| error.status() == Status::AUTH);
+        if tracking.is_ok() || is_denied {
+            // The right may have been given or taken since the server was asked for it.
+            self.client.may_track.store(tracking.is_ok(), Ordering::Relaxed);
+        }
+        tracking.map(drop).map_err(|error| if is_denied { denied(&error) } else { error })
     }
 
     /// Reads every record of the watch, and tells what is different from what is known. A watch that begins tells
@@ -200,6 +207,10 @@ impl Session {
             let _ = ready.send(Ok(()));
         }
     }
+}
+
+fn denied(error: &Error) -> Error {
+    Error::new(error.status(), "watch", format!("the server does not tell this user of changes: {}", error.message()))
 }
 
 enum Never {}
