@@ -119,7 +119,15 @@ impl Table {
     }
 
     async fn ping(&self, end: Instant) -> Result<()> {
-        match self.engine.connection.api("$JS.API.INFO", &Value::Null, end).await? {
+        let connection = &self.engine.connection;
+        let answer = match connection.api("$JS.API.INFO", &Value::Null, end).await {
+            // A user that may look at its own bucket only is logged in all the same.
+            Err(error) if error.status() == Status::AUTH && connection.current().is_some() => {
+                return self.bucket.refresh(connection, end).await.map(drop);
+            }
+            answer => answer?,
+        };
+        match answer {
             Ok(_) => Ok(()),
             Err(error) => {
                 let text = format!("JetStream refuses: {} (error {})", error.description, error.number);

@@ -107,6 +107,11 @@ impl Client {
         deadline::current().unwrap_or_else(|| Instant::now() + self.config.timeout)
     }
 
+    /// Whether there is a master now, and the login to it stands.
+    pub fn is_up(&self) -> bool {
+        matches!(&*self.line.borrow(), Line::Up(lease) if !lease.has_ended())
+    }
+
     /// The master, waiting for one until the deadline; inside the runtime.
     ///
     /// # Errors
