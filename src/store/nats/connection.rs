@@ -400,10 +400,11 @@ impl Connection {
     }
 }
 
-/// Waits a moment before another attempt; no when there is no time for one.
+/// Waits a moment before another attempt; no when there is no time for one and its answer, so that the caller is told what
+/// the last one was refused for.
 pub(super) async fn pause(end: Instant) -> bool {
     let next = Instant::now() + Backoff::delay(RETRY_DELAY, RETRY_DELAY, 0);
-    if next >= end {
+    if next + RETRY_DELAY >= end {
         return false;
     }
     tokio::time::sleep_until(next).await;

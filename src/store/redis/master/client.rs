@@ -299,10 +299,11 @@ impl Client {
     }
 }
 
-/// Waits a little before a server is asked again that refused for `why`; `UNAVAILABLE` when the deadline is nearer.
+/// Waits a little before a server is asked again that refused for `why`; `UNAVAILABLE` when the deadline is nearer, or so
+/// near that the answer would come too late: of a write nobody would know then that it was refused once more.
 async fn pause(deadline: Instant, why: &str) -> Result<()> {
     let end = Instant::now() + PAUSE;
-    if end >= deadline {
+    if end + PAUSE >= deadline {
         tokio::time::sleep_until(deadline).await;
         return Err(Error::new(Status::UNAVAILABLE, "redis", format!("the server refuses until now: {why}")));
     }
