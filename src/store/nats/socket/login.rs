@@ -47,8 +47,8 @@ async fn dial(config: &NatsConfig, node: &Node) -> Result<Socket> {
         greeter = greeter.encrypt(&node.host, client).await?;
     }
     let inbox = inbox()? + ".";
-    let login = login(config, node, &info, encrypts)?;
-    let info = greeter.greet(&login, &inbox, info).await?;
+    let text = login(config, node, &info, encrypts)?;
+    let info = greeter.greet(&text, &inbox, info).await.map_err(|error| blamed(error, &config.login))?;
     let shared = Arc::new(Shared::new(inbox, info));
     tokio::spawn(driver::drive(greeter.stream, greeter.parser, Arc::clone(&shared)));
     Ok(Socket { shared })
@@ -220,6 +220,18 @@ fn unreachable_by(address: &str, error: &io::Error) -> Error {
         return unavailable("tls", format!("TLS with {address} failed: {error}"));
     }
     unavailable("nodes", format!("{address} cannot be reached: {error}"))
+}
+
+/// The error of a refused login, which names the setting that the login came from.
+fn blamed(error: Error, login: &Login) -> Error {
+    let setting = match login {
+        Login::None | Login::User(..) => return error,
+        Login::Token(_) => "token",
+        Login::Nkey(_) => "nkey",
+        Login::Credentials(_) => "credentials",
+    };
+    let is_refused = error.status() == Status::AUTH;
+    if is_refused { Error::new(Status::AUTH, setting, error.message().to_owned()) } else { error }
 }
 
 /// The error of a complaint that ends a login.
