@@ -1,96 +1,39 @@
 //! `larder doctor`, run as a user runs it: against what works, what does not, and real servers.
 
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+#[path = "doctor/examination.rs"]
+mod examination;
+#[path = "doctor/limits.rs"]
+mod limits;
+#[path = "doctor/nats_logins.rs"]
+mod nats_logins;
+#[path = "doctor/nats_tls.rs"]
+mod nats_tls;
+#[path = "doctor/redis_logins.rs"]
+mod redis_logins;
+#[path = "doctor/redis_tls.rs"]
+mod redis_tls;
+#[path = "doctor/sentinels.rs"]
+mod sentinels;
+#[path = "doctor/silence.rs"]
+mod silence;
+#[path = "doctor/variables.rs"]
+mod variables;
 
 #[path = "servers/mod.rs"]
 mod servers;
 
-use servers::certificates::Certificates;
+use examination::{
+    Failure, doctor, doctor_with, examined, examined_with, failed, fails_in_every_format, free_port, in_container,
+    nats_config, outcomes, redis_config, step, told,
+};
 use servers::clock::WrongClock;
 use servers::nats::{self, Nats};
-use servers::redis::{self, Login, Redis};
+use servers::redis::{self, Redis};
 use servers::sentinel::Group;
 use servers::tools;
-
-struct Told {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn doctor(config: &str, arguments: &[&str]) -> Told {
-    doctor_with(config, arguments, |_| {})
-}
-
-/// As [`doctor`], in surroundings that `surround` makes.
-fn doctor_with(config: &str, arguments: &[&str], surround: impl FnOnce(&mut Command)) -> Told {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
-    command.args(["--config", config, "doctor"]).args(arguments).env_remove("LARDER_CONFIG");
-    surround(&mut command);
-    let output = command.stdin(Stdio::null()).output().expect("it runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Told { code: output.status.code().expect("no signal"), out: text(&output.stdout), err: text(&output.stderr) }
-}
-
-/// The exit code, and the first store of the report.
-fn examined(config: &str, arguments: &[&str]) -> (i32, Value) {
-    examined_with(config, arguments, |_| {})
-}
-
-fn examined_with(config: &str, arguments: &[&str], surround: impl FnOnce(&mut Command)) -> (i32, Value) {
-    let told = doctor_with(config, &[arguments, &["--json"]].concat(), surround);
-    let report: Value = serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{} {}", told.out, told.err));
-    (told.code, report["stores"][0].clone())
-}
-
-/// The outcomes of the steps of a name.
-fn outcomes(store: &Value, name: &str) -> Vec<String> {
-    let steps = store["steps"].as_array().expect("steps").iter();
-    let of_name = steps.filter(|step| step["step"] == name);
-    of_name.map(|step| step["outcome"].as_str().expect("text").to_owned()).collect()
-}
-
-/// The one step that failed, with what it says and advises.
-fn failed(store: &Value) -> (String, String, String) {
-    let steps = store["steps"].as_array().expect("steps").iter();
-    let failed: Vec<&Value> = steps.filter(|step| step["outcome"] == "failed").collect();
-    let first = failed.first().unwrap_or_else(|| panic!("nothing failed: {store}"));
-    told(first)
-}
-
-/// A step's name, what it says and advises.
-fn told(step: &Value) -> (String, String, String) {
-    let text = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
-    (text("step"), text("detail"), text("advice"))
-}
-
-/// The step of a name.
-fn step<'a>(store: &'a Value, name: &str) -> &'a Value {
-    let mut steps = store["steps"].as_array().expect("steps").iter();
-    steps.find(|step| step["step"] == name).unwrap_or_else(|| panic!("there is no step {name}: {store}"))
-}
-
-/// Whatever else shows that this is a container, this does.
-fn in_container(command: &mut Command) {
-    command.env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
-}
-
-/// A port that nobody listens on.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
-}
-
-fn nats_config(address: &str, more: &str) -> String {
-    format!("[stores.n]\ntype = \"nats-js-kv\"\nnodes = [\"{address}\"]\ndatabase = \"doctored\"\n{more}")
-}
-
-fn redis_config(address: &str, more: &str) -> String {
-    format!("[stores.sessions]\ntype = \"redis\"\nnodes = [\"{address}\"]\n{more}")
-}
 
 #[test]
 fn a_store_in_memory_is_well_in_every_format() {
@@ -130,14 +73,22 @@ fn a_store_that_fails_is_critical_and_waited_for() {
 
 #[test]
 fn names_and_ports_that_lead_nowhere_come_with_advice() {
-    let (code, store) = examined(&redis_config("no-such-service.invalid:6379", ""), &["--timeout", "5s"]);
-    let (step, detail, advice) = failed(&store);
-    assert_eq!((code, step.as_str()), (4, "resolve"), "{detail}");
-    assert!(advice.contains("check its spelling"), "{advice}");
-    let (code, store) = examined(&redis_config(&format!("127.0.0.1:{}", free_port()), ""), &["--timeout", "2s"]);
-    let (step, detail, advice) = failed(&store);
-    assert_eq!((code, step.as_str()), (4, "connect"), "{detail}");
-    assert!(advice.contains("container"), "{advice}");
+    let nowhere = Failure { step: "resolve", code: 4, detail: "no-such-service.invalid", advice: "check its spelling" };
+    let refused = Failure { step: "connect", code: 4, detail: "refused", advice: "nothing listens on port" };
+    for config in [redis_config, nats_config] {
+        fails_in_every_format(&config("no-such-service.invalid:6379", ""), &["--timeout", "2s"], nowhere);
+        // In a container it is the container that this advice is about.
+        let advice = if is_container() { "container" } else { refused.advice };
+        let address = format!("127.0.0.1:{}", free_port());
+        fails_in_every_format(&config(&address, ""), &["--timeout", "2s"], Failure { advice, ..refused });
+    }
+}
+
+/// Whether this test runs in one, as the doctor sees it.
+fn is_container() -> bool {
+    let signs = ["/.dockerenv", "/run/.containerenv"];
+    signs.iter().any(|sign| std::path::Path::new(sign).exists())
+        || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
 #[test]
@@ -149,46 +100,6 @@ fn a_redis_is_examined_to_the_last_step_and_left_as_it_was() {
         assert_eq!(outcomes(&store, step), ["ok"], "{step}: {store}");
     }
     assert_eq!(server.ask(&["DBSIZE"]).expect("it answers").trim_start_matches("(integer) ").trim(), "0");
-}
-
-#[test]
-fn a_wrong_password_is_a_failed_login_and_is_not_repeated() {
-    let options = redis::Options { login: Login::password("right-secret"), ..redis::Options::default() };
-    let server = Redis::start(&options).expect("a server");
-    let told = doctor(&redis_config(&server.address(), "password = \"wrong-secret\"\n"), &[]);
-    assert_eq!(told.code, 5, "{}", told.out);
-    assert!(told.out.contains("failed   login") && told.out.contains("Check user and password"), "{}", told.out);
-    assert!(!told.out.contains("secret"), "{}", told.out);
-    let (code, _) = examined(&redis_config(&server.address(), "password = \"right-secret\"\n"), &[]);
-    assert_eq!(code, 0);
-}
-
-#[test]
-fn a_certificate_is_shown_and_a_wrong_one_explained() {
-    let certificates = Certificates::new().expect("certificates");
-    let server = Redis::start(&redis::Options::default().with_tls(&certificates)).expect("a server");
-    let root_ca = certificates.root_ca.display();
-    let (code, store) = examined(&redis_config(&server.address(), &format!("tls_root_ca = \"{root_ca}\"\n")), &[]);
-    assert_eq!(code, 0, "{store}");
-    let tls = store["steps"].as_array().expect("steps").iter().find(|step| step["step"] == "tls").expect("a step");
-    assert!(tls["detail"].as_str().expect("text").contains("certificate for "), "{tls}");
-    let (_, store) = examined(&redis_config(&server.address(), "tls = true\n"), &["--timeout", "3s"]);
-    let (step, detail, advice) = failed(&store);
-    assert_eq!(step, "tls", "{store}");
-    assert!(detail.contains("UnknownIssuer") && detail.contains("certificate for "), "{detail}");
-    assert!(advice.contains("tls_root_ca"), "{advice}");
-}
-
-#[test]
-fn sentinels_and_the_master_that_they_name_are_examined() {
-    let group = Group::start(&redis::Options::default(), &redis::Options::default()).expect("a group");
-    let nodes: Vec<String> = group.nodes().iter().map(|node| format!("\"{node}\"")).collect();
-    let config = format!("[stores.s]\ntype = \"redis-sentinel\"\nnodes = [{}]\n", nodes.join(", "));
-    let (code, store) = examined(&config, &[]);
-    assert_eq!(code, 0, "{store}");
-    // Three sentinels and the master.
-    assert_eq!(outcomes(&store, "connect"), ["ok"; 4]);
-    assert_eq!(outcomes(&store, "master"), ["ok"], "{store}");
 }
 
 #[test]
@@ -268,7 +179,7 @@ fn another_server_than_the_type_needs_comes_with_advice() {
         (redis_config(&group.sentinels[0].address(), ""), "login", "needs another value"),
         (nats_config(&group.servers[0].address(), ""), "login", "Its port is 4222"),
         (nats_config("127.0.0.1:4222", "table = \"t\"\n").replace("doctored", "a b"), "configuration", "another value"),
-        (redis_config(&group.servers[0].address(), "tls = true\n"), "tls", "speak without TLS on this port"),
+        (redis_config(&group.servers[0].address(), "tls = true\n"), "tls", "speaks without TLS on this port"),
     ];
     for (config, expected, words) in cases {
         let (_, store) = examined(&config, &["--timeout", "2s"]);
@@ -296,20 +207,4 @@ fn what_containers_get_wrong_comes_with_advice() {
     let (step, _, advice) = failed(&store);
     assert_eq!(step, "resolve", "{store}");
     assert!(advice.contains("must share a network"), "{advice}");
-}
-
-#[test]
-fn a_master_that_sentinels_name_and_that_is_not_reachable_comes_with_advice() {
-    let mut group = Group::start(&redis::Options::default(), &redis::Options::default()).expect("a group");
-    // What the sentinels announce leads nowhere then, as from another network.
-    group.servers.iter_mut().for_each(|server| server.process().kill());
-    let nodes: Vec<String> = group.nodes().iter().map(|node| format!("\"{node}\"")).collect();
-    let config = format!("[stores.s]\ntype = \"redis-sentinel\"\nnodes = [{}]\n", nodes.join(", "));
-    let (code, store) = examined_with(&config, &["--timeout", "3s"], in_container);
-    assert_eq!(code, 4, "{store}");
-    let unreachable = store["steps"].as_array().expect("steps").iter();
-    let unreachable = unreachable.filter(|step| step["step"] == "connect" && step["outcome"] == "failed");
-    let advice: Vec<String> = unreachable.map(|step| told(step).2).collect();
-    assert_eq!(advice.len(), 1, "{store}");
-    assert!(advice[0].contains("announce-ip") && advice[0].contains("Or put this container"), "{}", advice[0]);
 }

@@ -79,12 +79,26 @@ impl Certificates {
     ///
     /// When they cannot be written.
     pub fn renew_server(&self) -> Result<()> {
+        self.write_server(|_| ())
+    }
+
+    /// As [`Certificates::renew_server`], with a certificate that is out of date.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written.
+    pub fn expire_server(&self) -> Result<()> {
+        self.write_server(|params| params.not_after = rcgen::date_time_ymd(2001, 1, 1))
+    }
+
+    fn write_server(&self, change: impl FnOnce(&mut CertificateParams)) -> Result<()> {
         let mut params = named("localhost", ExtendedKeyUsagePurpose::ServerAuth)?;
         // Servers of a cluster show the same certificate to one another.
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
         let loopback = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1u16])];
         let addresses = loopback.iter().chain(&self.addresses);
         params.subject_alt_names.extend(addresses.map(|address| SanType::IpAddress(*address)));
+        change(&mut params);
         write(&self.directory, "server", &params, &self.authority)
     }
 

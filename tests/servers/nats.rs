@@ -57,6 +57,18 @@ impl Tls {
     }
 }
 
+/// What JetStream has.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum JetStream {
+    /// All that a test needs.
+    #[default]
+    Ample,
+    /// So many bytes on the disk.
+    Limited(u64),
+    /// It is off.
+    Off,
+}
+
 /// How servers are started.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -66,6 +78,8 @@ pub struct Options {
     pub tls: Tls,
     /// The largest message in bytes, the server's own default if none.
     pub max_payload: Option<u64>,
+    /// What JetStream has.
+    pub jetstream: JetStream,
     /// The executable; the current version if none. [`tools::nats_server_oldest`] is the other one.
     pub binary: Option<PathBuf>,
     /// Further lines of the configuration.
@@ -251,12 +265,19 @@ fn configuration(
     let data = directory.file("data");
     let mut text = format!(
         "server_name: {name}\nlisten: \"{address}:{port}\"\nhttp: \"{address}:{monitor}\"\n\
-         jetstream {{ store_dir: \"{}\", max_memory_store: 1GB, max_file_store: 8GB }}\n\
          lame_duck_duration: \"30s\"\nlame_duck_grace_period: \"{}ms\"\n",
-        data.display(),
         Duration::from_millis(500).as_millis(),
     );
     let mut line = |line: String| writeln!(text, "{line}").expect("a text takes all");
+    let on_disk = match options.jetstream {
+        JetStream::Ample => Some(8 << 30),
+        JetStream::Limited(bytes) => Some(bytes),
+        JetStream::Off => None,
+    };
+    if let Some(bytes) = on_disk {
+        let data = data.display();
+        line(format!("jetstream {{ store_dir: \"{data}\", max_memory_store: 1GB, max_file_store: {bytes} }}"));
+    }
     if let Some(bytes) = options.max_payload {
         line(format!("max_payload: {bytes}"));
     }

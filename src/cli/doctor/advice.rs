@@ -1,10 +1,13 @@
 //! What to do about what was found: the pitfalls of networks, of containers first of all.
 
+pub mod login;
+pub mod refusal;
+pub mod tls;
+
 use std::net::IpAddr;
 use std::path::Path;
 
 use crate::cli::node::Node;
-use crate::error::{Error, Status};
 
 /// The port of the NATS server that oCIS and OpenCloud have in them.
 const EMBEDDED_NATS: u16 = 9233;
@@ -80,49 +83,6 @@ pub fn on_announced_master(in_container: bool) -> String {
 pub const ON_CLOCKS: &str = "Lifespans and expiry are judged by both clocks, so that records end too early or too late: let \
                              NTP (chrony, systemd-timesyncd) keep both machines' time. A container has its host's clock.";
 
-/// A store of a type that does not answer, although something listens there.
-pub fn on_login(kind: &str, error: &Error) -> String {
-    if !matches!(error.status(), Status::UNAVAILABLE | Status::TIMEOUT) {
-        return on_error(error).to_owned();
-    }
-    let question = match kind {
-        "nats-js-kv" if error.message().contains("JetStream") => {
-            "JetStream has to be on (nats-server -js, or jetstream {} in its configuration) and allowed to this account; in a \
-             cluster most of the servers have to be up."
-        }
-        "nats-js-kv" => {
-            "Is it a NATS server that listens there? Its port is 4222, that of the one inside of oCIS 9233."
-        }
-        "redis" => {
-            "Is it the master that listens there, whose port is 6379? Of a sentinel (26379) or a replica the type \
-             redis-sentinel finds the master."
-        }
-        "redis-sentinel" => {
-            "Do sentinels listen there, whose port is 26379, and not the servers (6379)? And is the master up that they name?"
-        }
-        _ => return on_error(error).to_owned(),
-    };
-    format!("{question} Where a step before failed, begin there; the server's own log says more.")
-}
-
-/// What a store answered.
-pub fn on_error(error: &Error) -> &'static str {
-    match error.status() {
-        Status::AUTH => {
-            "Check user and password (each also as a file, by the setting with _file), and what the server lets this user do."
-        }
-        Status::UNAVAILABLE => "Look at the steps before, and at the server's own log.",
-        Status::TIMEOUT => "The server is reached but too slow, or hangs: look at its load, its disk and its log.",
-        Status::CONFIG | Status::INVALID_ARGUMENT | Status::NO_SUCH_STORE => {
-            "The setting or name that the message begins with needs another value."
-        }
-        Status::UNSUPPORTED => "This server or format cannot do it: another format, or a newer server, can.",
-        Status::CORRUPT => "Something else wrote there in another format: another format, database or table is needed.",
-        Status::TOO_LARGE => "The server's limits are smaller than this needs.",
-        _ => "The server's log says more.",
-    }
-}
-
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
     use super::*;
@@ -138,17 +98,6 @@ mod tests {
             assert!(on_refusal(&embedded, in_container).contains("NATS_NATS_HOST"), "{host}");
         }
         assert!(on_name("redis", true).contains("127.0.0.11"));
-    }
-
-    #[test]
-    fn a_store_that_does_not_answer_is_asked_what_its_type_has_to_have() {
-        let silent = |text: &str| Error::new(Status::UNAVAILABLE, "store", text.to_owned());
-        assert!(on_login("nats-js-kv", &silent("JetStream does not answer")).contains("nats-server -js"));
-        assert!(on_login("nats-js-kv", &silent("no answer")).contains("9233"));
-        assert!(on_login("redis", &silent("it is a replica")).contains("type redis-sentinel"));
-        assert!(on_login("redis-sentinel", &silent("no answer")).contains("26379"));
-        let refused = Error::new(Status::AUTH, "redis", "WRONGPASS");
-        assert_eq!(on_login("redis", &refused), on_error(&refused));
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! `larder doctor`: what is wrong between here and the stores, step by step, and what to do about it.
 //!
-//! The steps of the network ([`network`], [`handshake`]) look at the nodes from outside, before and without the store;
-//! all others ask the store itself, so that what is found is what a service would meet.
+//! The steps of the network ([`network`], [`handshake`]) look at the nodes from outside, before and without
+//! the store; all others ask the store itself, so that what is found is what a service would meet.
 
 mod advice;
 pub mod arguments;
 mod certificate;
 mod clock;
+mod greeting;
 mod handshake;
 mod network;
 mod place;
+mod plain;
 mod probe;
 mod report;
 mod step;
@@ -56,8 +58,7 @@ pub fn run(matches: &ArgMatches, given: &ArgMatches, output: &mut Output<'_>) ->
 }
 
 fn is_worth_waiting(examinations: &[Examination]) -> bool {
-    let failed = report::worst(examinations) == Outcome::Failed;
-    failed && !examinations.iter().any(|examination| examination.status() == Status::CONFIG)
+    report::worst(examinations) == Outcome::Failed && !report::is_unknown(examinations)
 }
 
 fn tell(examinations: &[Examination], format: &str, output: &mut Output<'_>) -> std::result::Result<Exit, Failure> {
@@ -152,14 +153,15 @@ impl Doctor {
         if !resolves || !examination.step("connect", &label, || network::connect(node, &addresses, self.in_container)) {
             return false;
         }
-        examination.step("tls", &label, || match encryption(section, names) {
-            Ok(encryption) => encryption.check(node, &addresses, self.timeout),
-            Err(error) => place::failed(&error),
-        })
+        let encryption = match encryption(section, names) {
+            Ok(encryption) => encryption,
+            Err(error) => return examination.step("tls", &label, || place::failed(&error)),
+        };
+        examination.step("tls", &label, || encryption.check(node, &addresses, self.timeout))
     }
 
     fn examine_store(&self, section: &StoreConfig, endpoint: &Endpoint, examination: &mut Examination) {
-        let answers = examination.step("login", "", || place::login(endpoint));
+        let answers = examination.step("login", "", || place::login(endpoint, section));
         if section.kind == "redis-sentinel" {
             self.examine_master(section, endpoint, answers, examination);
         }

@@ -1,24 +1,33 @@
 //! Login, and the place where records lie: a bucket, a master, or this process's memory.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
-use super::advice;
+use super::advice::login::on_login;
+use super::advice::refusal::on_error;
 use super::step::Finding;
 use crate::boundary::wait::wait;
 use crate::cli::transfer::endpoint::Endpoint;
-use crate::error::Error;
+use crate::config::StoreConfig;
+use crate::error::{Error, Status};
+
+/// How long sentinels may take to answer that have just been connected to: as long as a connection may.
+const HEARING: Duration = Duration::from_secs(2);
 
 /// Whether the store answers, which takes a login where it asks for one.
-pub fn login(endpoint: &Endpoint) -> Finding {
+pub fn login(endpoint: &Endpoint, section: &StoreConfig) -> Finding {
     match wait(endpoint.store.ping(), endpoint.timeout) {
         Ok(()) => Finding::fine("the store answers"),
-        Err(error) => Finding::failed(error.status(), error.to_string(), advice::on_login(&endpoint.kind, &error)),
+        // A Redis that cannot save refuses even a ping, and reads all the same: what it does not do, the write shows.
+        Err(error) if error.status() == Status::IO => Finding::warning(error.to_string(), on_error(&error)),
+        Err(error) => Finding::failed(error.status(), error.to_string(), on_login(section, &error)),
     }
 }
 
 /// What a failed call says, with advice.
 pub fn failed(error: &Error) -> Finding {
-    Finding::failed(error.status(), error.to_string(), advice::on_error(error))
+    Finding::failed(error.status(), error.to_string(), on_error(error))
 }
 
 /// The bucket or the master, and how it differs from what was asked for.
@@ -27,11 +36,24 @@ pub fn place(endpoint: &Endpoint, probe: &[u8]) -> Finding {
     if let Err(error) = wait(endpoint.store.contains(probe), endpoint.timeout) {
         return failed(&error);
     }
-    let about = endpoint.store.describe();
+    let about = heard_out(endpoint);
     match about["type"].as_str().unwrap_or("") {
         "nats-js-kv" => bucket(&about),
         "redis" | "redis-sentinel" => master(&about),
         kind => Finding::fine(format!("of type {kind}, in this process")),
+    }
+}
+
+/// What the store says of itself, once every sentinel has spoken or has had the time to.
+fn heard_out(endpoint: &Endpoint) -> Value {
+    let end = Instant::now() + HEARING;
+    loop {
+        let about = endpoint.store.describe();
+        let mut sentinels = about["sentinels"].as_array().into_iter().flatten();
+        if sentinels.all(|sentinel| sentinel["reachable"] == true) || Instant::now() >= end {
+            return about;
+        }
+        std::thread::sleep(HEARING / 40);
     }
 }
 

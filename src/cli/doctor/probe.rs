@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::advice::refusal::on_error;
 use super::place::failed;
-use super::step::{Examination, Finding};
+use super::step::{self, Examination, Finding};
 use crate::boundary::wait::wait;
 use crate::cli::transfer::endpoint::Endpoint;
 use crate::error::{Error, Status};
@@ -28,16 +29,24 @@ pub fn examine(endpoint: &Endpoint, key: &[u8], examination: &mut Examination) {
         return;
     }
     let probe = Probe { endpoint, key };
-    let mut watch = None;
-    examination.step("watch", "", || probe.begin_watch(&mut watch));
     let mut revision = 0;
+    // First, so that what a write lacks is not met by a watch, which makes a bucket too.
     if !examination.step("write", "", || probe.write(&mut revision)) {
         return;
     }
     examination.step("read", "", || probe.read());
-    examination.step("swap", "", || probe.swap(revision));
+    let mut watch = None;
+    examination.step("watch", "", || probe.begin_watch(&mut watch));
+    let mut has_swapped = false;
+    examination.step("swap", "", || {
+        let found = probe.swap(revision);
+        has_swapped = found.outcome == step::Outcome::Fine;
+        found
+    });
     if let Some(watch) = watch {
-        examination.step("event", "", || probe.hear(&*watch));
+        if has_swapped {
+            examination.step("event", "", || probe.hear(&*watch));
+        }
         watch.close();
     }
     examination.step("remove", "", || probe.remove());
@@ -56,6 +65,8 @@ impl Probe<'_> {
                 *begun = Some(watch);
                 Finding::fine("a watch has begun")
             }
+            // Whoever never watches does not miss it. What else the user may not do, the next steps meet.
+            Err(error) if error.status() == Status::AUTH => Finding::warning(error.to_string(), on_error(&error)),
             Err(error) => unless_unsupported(&error),
         }
     }
@@ -108,7 +119,7 @@ impl Probe<'_> {
                 Ok(events)
                     if events.iter().any(|event| event.record.as_ref().is_some_and(|it| it.key() == self.key)) =>
                 {
-                    return Finding::fine("the watch told of the write");
+                    return Finding::fine("the watch told of the swap");
                 }
                 Ok(events) if events.is_empty() => break,
                 Ok(_) => {}
@@ -118,7 +129,7 @@ impl Probe<'_> {
         }
         Finding::failed(
             Status::UNAVAILABLE,
-            "the watch told of no write",
+            "the watch did not tell of the swap",
             "Events do not arrive: a proxy between here and the server may let answers through only, or the user may not \
              subscribe.",
         )

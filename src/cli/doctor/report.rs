@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::step::{Examination, Outcome, Step};
-use crate::error::Status;
 
 /// For people.
 pub fn text(examinations: &[Examination]) -> String {
@@ -127,7 +126,8 @@ pub fn prometheus(examinations: &[Examination]) -> String {
 
 /// Whether nothing could be looked at, because the configuration cannot be used.
 pub fn is_unknown(examinations: &[Examination]) -> bool {
-    examinations.iter().any(|examination| matches!(examination.status(), Status::CONFIG | Status::NO_SUCH_STORE))
+    let is_unusable = |step: &Step| step.name == "configuration" && step.finding.outcome == Outcome::Failed;
+    examinations.iter().any(|examination| examination.steps.iter().any(is_unusable))
 }
 
 /// The worst of all.
@@ -153,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::cli::doctor::step::Finding;
+    use crate::error::Status;
 
     fn examinations() -> Vec<Examination> {
         let step =
