@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 #[path = "doctor/examination.rs"]
 mod examination;
+#[path = "doctor/exposure.rs"]
+mod exposure;
 #[path = "doctor/limits.rs"]
 mod limits;
 #[path = "doctor/nats_logins.rs"]

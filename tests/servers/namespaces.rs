@@ -61,6 +61,11 @@ impl Network {
         Place { address: address(host), namespace: Some(self.namespace(host)) }
     }
 
+    /// The same host at its other address, one that is no internal network's.
+    pub fn public_place(&self, host: usize) -> Place {
+        Place { address: public_address(host), ..self.place(host) }
+    }
+
     /// Cuts a host off from all others.
     ///
     /// # Errors
@@ -115,7 +120,9 @@ impl Network {
             ip(&["netns", "add", &namespace])?;
             ip(&["-n", &hub, "link", "add", &port, "type", "veth", "peer", "name", "eth0", "netns", &namespace])?;
             ip(&["-n", &hub, "link", "set", "dev", &port, "master", "bridge", "up"])?;
-            ip(&["-n", &namespace, "address", "add", &format!("{}/24", address(host)), "dev", "eth0"])?;
+            for address in [address(host), public_address(host)] {
+                ip(&["-n", &namespace, "address", "add", &format!("{address}/24"), "dev", "eth0"])?;
+            }
             ip(&["-n", &namespace, "link", "set", "dev", "eth0", "up"])?;
             ip(&["-n", &namespace, "link", "set", "dev", "lo", "up"])?;
         }
@@ -183,6 +190,11 @@ fn set(namespace: &File) -> io::Result<()> {
 
 fn address(host: usize) -> String {
     format!("10.99.0.{}", host + 1)
+}
+
+/// Of a network for documentation, which nobody has.
+fn public_address(host: usize) -> String {
+    format!("203.0.113.{}", host + 1)
 }
 
 fn port(host: usize) -> String {

@@ -83,6 +83,12 @@ pub fn on_announced_master(in_container: bool) -> String {
 pub const ON_CLOCKS: &str = "Lifespans and expiry are judged by both clocks, so that records end too early or too late: let \
                              NTP (chrony, systemd-timesyncd) keep both machines' time. A container has its host's clock.";
 
+/// A server that lets in whoever reaches it.
+pub const ON_EXPOSURE: &str = "Whoever reaches this port can read and write all of it. Where only containers of one network \
+                               need it, publish no port (no ports: in the compose file; containers reach one another \
+                               without), or bind it to 127.0.0.1. Otherwise give the server a login (requirepass or \
+                               users of an ACL for Redis, authorization for NATS) and the store username and password.";
+
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
     use super::*;

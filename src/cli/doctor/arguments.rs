@@ -7,7 +7,8 @@ use clap::{Arg, ArgAction, Command};
 pub const FORMATS: [&str; 4] = ["text", "json", "nagios", "prometheus"];
 
 const HELP: &str = "\
-Each store is looked at step by step: names, connections, TLS, login, bucket or master, then a record under the key larder-doctor-<random> is written, read, swapped, watched and
+Each store is looked at step by step: names, connections, TLS, exposure (whether a server lets in whoever reaches it),
+login, bucket or master, then a record under the key larder-doctor-<random> is written, read, swapped, watched and
 removed, and the server's clock is compared with this machine's. What failed is told with advice.
 
 Exit codes as of every command, 0 also with warnings; with --format nagios 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN

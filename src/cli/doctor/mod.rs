@@ -1,14 +1,16 @@
 //! `larder doctor`: what is wrong between here and the stores, step by step, and what to do about it.
 //!
-//! The steps of the network ([`network`], [`handshake`]) look at the nodes from outside, before and without
+//! The steps of the network ([`network`], [`handshake`], [`exposure`]) look at the nodes from outside, before and without
 //! the store; all others ask the store itself, so that what is found is what a service would meet.
 
 mod advice;
 pub mod arguments;
 mod certificate;
 mod clock;
+mod exposure;
 mod greeting;
 mod handshake;
+mod interfaces;
 mod network;
 mod place;
 mod plain;
@@ -157,7 +159,12 @@ impl Doctor {
             Ok(encryption) => encryption,
             Err(error) => return examination.step("tls", &label, || place::failed(&error)),
         };
-        examination.step("tls", &label, || encryption.check(node, &addresses, self.timeout))
+        let encrypts = examination.step("tls", &label, || encryption.check(node, &addresses, self.timeout));
+        // Sentinels hold no records.
+        if encrypts && names.enabled == TlsNames::SERVER.enabled {
+            examination.step("exposure", &label, || exposure::look(node, &addresses, &encryption, self.in_container));
+        }
+        encrypts
     }
 
     fn examine_store(&self, section: &StoreConfig, endpoint: &Endpoint, examination: &mut Examination) {
