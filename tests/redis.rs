@@ -1,6 +1,8 @@
 //! The types `redis` and `redis-sentinel` against real servers: what the wire looks like, conditions, times, lists,
 //! watches, logins, and what happens when servers die, hang, or change their roles.
 
+#[path = "redis/apart.rs"]
+mod apart;
 #[path = "redis/clocks.rs"]
 mod clocks;
 #[path = "redis/databases.rs"]

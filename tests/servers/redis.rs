@@ -41,6 +41,18 @@ impl Login {
     }
 }
 
+/// How sentinels speak with one another and with the servers.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Among {
+    /// As with clients.
+    #[default]
+    Alike,
+    /// Without encryption, at a port of their own.
+    Plain,
+    /// Encrypted, at a port of their own, with this certificate and key.
+    Encrypted(std::path::PathBuf, std::path::PathBuf),
+}
+
 /// How servers are started.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -48,7 +60,9 @@ pub struct Options {
     pub login: Login,
     /// Whether connections are encrypted, those between servers too.
     pub tls: Tls,
-    /// The authority that vouches for the servers.
+    /// How they speak among themselves, for sentinels.
+    pub among: Among,
+    /// The authority that vouches for the servers, and for whom they let in; several in one file count all.
     pub root_ca: Option<std::path::PathBuf>,
     /// Further lines of the configuration.
     pub more: String,
@@ -221,17 +235,22 @@ impl Endpoint {
     /// The lines of the configuration that say where it listens and has its data.
     pub fn configuration(&self, options: &Options, directory: &Directory) -> String {
         let mut text = format!("bind {}\ndir {}\n", self.place.address, directory.path().display());
-        let (certificate, key, clients) = match &options.tls {
-            Tls::Off => return text + &format!("port {}\n", self.port),
-            Tls::Server(certificate, key) => (certificate, key, "no"),
-            Tls::Mutual(certificate, key, _) => (certificate, key, "yes"),
+        let (certificate, key, clients) = match (&options.tls, &options.among) {
+            (Tls::Off, Among::Encrypted(certificate, key)) => (certificate, key, "no"),
+            (Tls::Off, _) => return text + &format!("port {}\n", self.port),
+            (Tls::Server(certificate, key), _) => (certificate, key, "no"),
+            (Tls::Mutual(certificate, key, _), _) => (certificate, key, "yes"),
+        };
+        let (plain, encrypted, among) = match &options.among {
+            Among::Alike => (0, self.port, "yes"),
+            Among::Plain => (ports::free(1)[0], self.port, "no"),
+            Among::Encrypted(..) => (self.port, ports::free(1)[0], "yes"),
         };
         let root_ca = options.root_ca.as_ref().expect("options with TLS name their authority");
         write!(
             text,
-            "port 0\ntls-port {}\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients {clients}\n\
-             tls-replication yes\n",
-            self.port,
+            "port {plain}\ntls-port {encrypted}\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\n\
+             tls-auth-clients {clients}\ntls-replication {among}\n",
             certificate.display(),
             key.display(),
             root_ca.display(),

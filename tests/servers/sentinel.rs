@@ -34,8 +34,8 @@ pub struct Sentinel {
 
 impl Group {
     /// A master, two replicas and three sentinels that agree. `servers` is about the servers, `sentinels` about the
-    /// sentinels: each has a login, encryption and places of its own. A TLS connection from one to the other needs
-    /// both encrypted.
+    /// sentinels: each has a login, encryption and places of its own. Where one is encrypted and the other is not, the
+    /// sentinels' [`Among`](super::redis::Among) has to be as the servers are.
     ///
     /// # Errors
     ///
