@@ -304,7 +304,7 @@ impl Client {
 async fn pause(deadline: Instant, why: &str) -> Result<()> {
     let end = Instant::now() + PAUSE;
     if end + PAUSE >= deadline {
-        tokio::time::sleep_until(deadline).await;
+        // At once: at the deadline itself the call could end without the reason.
         return Err(Error::new(Status::UNAVAILABLE, "redis", format!("the server refuses until now: {why}")));
     }
     tokio::time::sleep_until(end).await;
