@@ -229,21 +229,21 @@ fn a_write_on_a_server_that_hangs_is_ambiguous_and_a_read_is_late() {
     eventually("an answer", || larder::wait(opened.store.get(b"k"), limit).is_ok());
 }
 
+fn stop(group: &mut Group) {
+    group.sentinels.iter_mut().for_each(|sentinel| sentinel.process().kill());
+    group.servers.iter_mut().for_each(|server| server.process().kill());
+}
+
+fn start(group: &mut Group) {
+    group.servers.iter_mut().for_each(|server| server.start_again().expect("a server"));
+    group.sentinels.iter_mut().for_each(|sentinel| sentinel.start_again().expect("a sentinel"));
+}
+
 #[test]
 fn a_client_that_is_there_before_its_servers_works_once_they_come_and_again_after_a_long_outage() {
     // Longer than attempts to connect ever wait for one another.
     let long = Duration::from_secs(12);
     let mut group = group();
-    let (stop, start): (fn(&mut Group), fn(&mut Group)) = (
-        |group| {
-            group.sentinels.iter_mut().for_each(|sentinel| sentinel.process().kill());
-            group.servers.iter_mut().for_each(|server| server.process().kill());
-        },
-        |group| {
-            group.servers.iter_mut().for_each(|server| server.start_again().expect("a server"));
-            group.sentinels.iter_mut().for_each(|sentinel| sentinel.start_again().expect("a sentinel"));
-        },
-    );
     let master = group.servers[group.master().expect("a master")].address();
     stop(&mut group);
     let behind_sentinels = on_group(&group, "");
@@ -255,7 +255,9 @@ fn a_client_that_is_there_before_its_servers_works_once_they_come_and_again_afte
     }
     std::thread::sleep(long);
     start(&mut group);
-    both.map(|store| put(store, b"k", b"1"));
+    for store in both {
+        put(store, b"k", b"1");
+    }
     stop(&mut group);
     std::thread::sleep(long);
     start(&mut group);
