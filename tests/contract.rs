@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use runner::kind::Kind;
-use serde_json::Value;
+use serde_json::{Value, json};
 use servers::stores::{Stores, VARIABLE};
 
 /// Cases sleep more than they work, so many run at once.
@@ -55,11 +55,8 @@ fn every_store_type_keeps_the_contract() {
     let mut jobs = Vec::new();
     for (file, document) in documents() {
         for case in document["cases"].as_array().expect("cases") {
-            for kind in case["types"].as_array().expect("types") {
-                let kind = Kind::find(kind.as_str().expect("a type"), &types);
-                let kind = kind.unwrap_or_else(|fault| panic!("{file}: {fault}"));
-                jobs.push((file.clone(), case.clone(), kind));
-            }
+            let kinds = Kind::of_case(case, &types).unwrap_or_else(|fault| panic!("{file}: {}: {fault}", case["name"]));
+            jobs.extend(kinds.into_iter().map(|kind| (file.clone(), case.clone(), kind)));
         }
     }
     assert!(jobs.len() > 300, "only {} runs: is this the contract?", jobs.len());
@@ -102,4 +99,28 @@ fn no_name_of_a_case_is_used_twice() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
+}
+
+#[test]
+fn a_case_is_run_for_each_variant_that_it_does_not_except() {
+    let entry = |of: &str| json!({"settings": {}, "prefixed": "table", "variant_of": of});
+    let plain = json!({"settings": {}, "prefixed": "table"});
+    let types = json!({"redis": plain, "redis tls": entry("redis"), "redis raw": entry("redis"), "other": plain});
+    let run = |types_of_case: Value, except: Value| {
+        let kinds = Kind::of_case(&json!({"types": types_of_case, "except": except}), &types)?;
+        Ok::<Vec<String>, String>(kinds.into_iter().map(|kind| kind.name).collect())
+    };
+    let names = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect());
+    assert_eq!(run(json!(["memory", "redis"]), Value::Null), names(&["memory", "redis", "redis tls", "redis raw"]));
+    assert_eq!(run(json!(["redis"]), json!({"why": ["redis raw"]})), names(&["redis", "redis tls"]));
+    assert_eq!(run(json!(["redis raw"]), Value::Null), names(&["redis raw"]));
+    let refused = |types: Value, except: Value, text: &str| {
+        let fault = run(types, except).expect_err(text);
+        assert!(fault.contains(text), "{fault}");
+    };
+    refused(json!(["other"]), json!({"why": ["redis raw"]}), "redis raw is excepted");
+    refused(json!(["redis"]), json!({"why": ["redis"]}), "redis is excepted");
+    refused(json!(["redis"]), json!({" ": ["redis raw"]}), "without a reason");
+    refused(json!(["redis", "redis raw"]), Value::Null, "redis raw is named twice");
+    refused(json!(["redis typo"]), Value::Null, "no type redis typo");
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -34,6 +35,56 @@ func contractServers(t *testing.T) object {
 	var servers object
 	must(t, json.Unmarshal(text, &servers))
 	return servers
+}
+
+// kindsOfCase are the types that a case is run for: those that it names, and the variants of each that it does not except.
+// Those that need servers are left out where there are none.
+func kindsOfCase(described, servers object) ([]contractKind, error) {
+	excepted := map[string]bool{}
+	exceptions, _ := described["except"].(object)
+	for _, variants := range exceptions {
+		for _, variant := range variants.([]any) {
+			excepted[variant.(string)] = true
+		}
+	}
+	var kinds []contractKind
+	for _, item := range described["types"].([]any) {
+		name := item.(string)
+		kind, has, err := findKind(name, servers)
+		if err != nil {
+			return nil, err
+		}
+		if has {
+			kinds = append(kinds, kind)
+		}
+		for _, variant := range variantsOf(name, servers) {
+			if excepted[variant] {
+				delete(excepted, variant)
+				continue
+			}
+			kind, _, err := findKind(variant, servers)
+			if err != nil {
+				return nil, err
+			}
+			kinds = append(kinds, kind)
+		}
+	}
+	if servers != nil && len(excepted) > 0 {
+		return nil, fmt.Errorf("no variants of the case's types are excepted: %v", excepted)
+	}
+	return kinds, nil
+}
+
+// variantsOf are the types that say of themselves that they are variants of one.
+func variantsOf(name string, servers object) []string {
+	var variants []string
+	for variant, entry := range servers {
+		if entry.(object)["variant_of"] == name {
+			variants = append(variants, variant)
+		}
+	}
+	slices.Sort(variants)
+	return variants
 }
 
 // findKind says whether the type can be run; it fails for one that nothing knows although servers do run.

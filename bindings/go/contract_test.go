@@ -79,13 +79,12 @@ func runContract(t *testing.T, path string, servers object) {
 	}
 	for _, item := range file["cases"].([]any) {
 		described := item.(object)
-		must(t, knownFields(described, "name", "types", "settings", "handles", "steps"))
-		for _, named := range described["types"].([]any) {
-			kind, has, err := findKind(named.(string), servers)
-			must(t, err)
-			if !has {
-				continue
-			}
+		must(t, knownFields(described, "name", "types", "except", "settings", "handles", "steps"))
+		kinds, err := kindsOfCase(described, servers)
+		if err != nil {
+			t.Fatalf("%s: %v", described["name"], err)
+		}
+		for _, kind := range kinds {
 			for _, way := range []way{byRecords, byValues} {
 				name := fmt.Sprintf("%s/%s/%s", described["name"], kind.name, way)
 				t.Run(name, func(t *testing.T) {

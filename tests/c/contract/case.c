@@ -54,7 +54,7 @@ static bool add_handle(case_t *state, const char *name, const cJSON *names) {
 }
 
 static bool open_case(case_t *state, const cJSON *test) {
-  static const char *const known[] = {"name", "types", "settings", "handles", "steps", NULL};
+  static const char *const known[] = {"name", "types", "except", "settings", "handles", "steps", NULL};
   if (!only_fields(state, test, known)) return false;
   cJSON *stores = cJSON_CreateObject(), *document = cJSON_CreateObject();
   choose_prefix(state);

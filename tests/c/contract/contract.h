@@ -90,6 +90,8 @@ int64_t number_of(const cJSON *object, const char *field, int64_t otherwise);
 /* kind.c: types, and names that no other run on the same servers has. */
 cJSON *read_document(const char *path);
 bool find_kind(const char *name, const cJSON *servers, kind_t *kind);
+bool is_excepted(const cJSON *test, const char *variant);
+bool exceptions_are_variants(const cJSON *test, const cJSON *servers);
 void choose_prefix(case_t *state);
 bool name_of(const case_t *state, const cJSON *names, const char *field, bytes_t *name);
 cJSON *section_of(const case_t *state, const cJSON *test);

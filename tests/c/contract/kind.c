@@ -32,6 +32,37 @@ bool find_kind(const char *name, const cJSON *servers, kind_t *kind) {
   return kind->settings && kind->prefixed;
 }
 
+static bool has_text(const cJSON *list, const char *text) {
+  const cJSON *item;
+  cJSON_ArrayForEach(item, list) {
+    if (cJSON_IsString(item) && strcmp(cJSON_GetStringValue(item), text) == 0) return true;
+  }
+  return false;
+}
+
+/* Whether the case says, with any reason, that it does not hold for a variant of its types. */
+bool is_excepted(const cJSON *test, const char *variant) {
+  const cJSON *variants;
+  cJSON_ArrayForEach(variants, cJSON_GetObjectItemCaseSensitive(test, "except")) {
+    if (has_text(variants, variant)) return true;
+  }
+  return false;
+}
+
+/* Whether all that the case excepts are variants of the types that it names. */
+bool exceptions_are_variants(const cJSON *test, const cJSON *servers) {
+  const cJSON *variants, *variant, *types = cJSON_GetObjectItemCaseSensitive(test, "types");
+  cJSON_ArrayForEach(variants, cJSON_GetObjectItemCaseSensitive(test, "except")) {
+    cJSON_ArrayForEach(variant, variants) {
+      const char *name = cJSON_GetStringValue(variant);
+      const cJSON *entry = name ? cJSON_GetObjectItemCaseSensitive(servers, name) : NULL;
+      const char *base = text_of(entry, "variant_of");
+      if (!base || !has_text(types, base)) return false;
+    }
+  }
+  return true;
+}
+
 void choose_prefix(case_t *state) {
   uint64_t number = 0;
   if (!state->kind->prefixed) return;

@@ -16,8 +16,32 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// The types that a case is run for: those that it names, and the variants of each that it does not except.
+    pub fn of_case(case: &Value, servers: &Value) -> Result<Vec<Kind>, String> {
+        let mut excepted = exceptions(case)?;
+        let mut found: Vec<Kind> = Vec::new();
+        for name in texts(&case["types"])? {
+            found.push(Kind::find(name, servers)?);
+            for variant in variants(name, servers) {
+                match excepted.iter().position(|excepted| *excepted == variant) {
+                    Some(index) => drop(excepted.swap_remove(index)),
+                    None => found.push(Kind::find(variant, servers)?),
+                }
+            }
+        }
+        if let Some(name) = excepted.first() {
+            return Err(format!("{name} is excepted, and is no variant of the case's types"));
+        }
+        let mut names: Vec<&str> = found.iter().map(|kind| kind.name.as_str()).collect();
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!("{} is named twice", pair[0])),
+            None => Ok(found),
+        }
+    }
+
     /// The type of a name, from the file's document where it needs servers.
-    pub fn find(name: &str, servers: &Value) -> Result<Kind, String> {
+    fn find(name: &str, servers: &Value) -> Result<Kind, String> {
         if LOCAL.contains(&name) {
             return Ok(Kind { name: name.to_owned(), settings: json!({"type": name}), prefixed: None });
         }
@@ -46,6 +70,29 @@ impl Kind {
         }
         Ok(section)
     }
+}
+
+/// The variants that a case does not hold for; it has to say why.
+fn exceptions(case: &Value) -> Result<Vec<&str>, String> {
+    let mut names = Vec::new();
+    for (reason, variants) in case["except"].as_object().into_iter().flatten() {
+        if reason.trim().is_empty() {
+            return Err("an exception without a reason".to_owned());
+        }
+        names.extend(texts(variants)?);
+    }
+    Ok(names)
+}
+
+/// The types that say of themselves that they are variants of one.
+fn variants<'a>(name: &str, servers: &'a Value) -> impl Iterator<Item = &'a str> {
+    let entries = servers.as_object().into_iter().flatten();
+    entries.filter(move |(_, entry)| entry["variant_of"] == name).map(|(variant, _)| variant.as_str())
+}
+
+fn texts(list: &Value) -> Result<Vec<&str>, String> {
+    let list = list.as_array().ok_or_else(|| format!("{list} is no list"))?;
+    list.iter().map(|item| item.as_str().ok_or_else(|| format!("{item} is no text"))).collect()
 }
 
 /// How a run's databases and tables are called on a server that other runs use too.

@@ -15,7 +15,7 @@ use serde_json::Value;
 ///
 /// What was wrong, and in which step.
 pub fn run(case: &Value, kind: &Kind) -> Result<(), String> {
-    known(case, &["name", "types", "settings", "handles", "steps"])?;
+    known(case, &["name", "types", "except", "settings", "handles", "steps"])?;
     let mut state = case::State::open(case, kind)?;
     for (index, step) in case["steps"].as_array().ok_or("no steps")?.iter().enumerate() {
         state.step(step).map_err(|fault| format!("step {index} {step}: {fault}"))?;

@@ -5,6 +5,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.File;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
@@ -29,8 +32,41 @@ record Kind(String name, JsonNode settings, String prefixed) {
     return Optional.of(new ObjectMapper().readTree(new File(path)));
   }
 
+  /**
+   * The types that a case is run for: those that it names, and the variants of each that it does not except. Those that
+   * need servers are left out where there are none.
+   */
+  static List<Kind> ofCase(JsonNode example, Optional<JsonNode> servers) {
+    Set<String> excepted = new HashSet<>();
+    example.path("except").forEach(variants -> variants.forEach(variant -> excepted.add(variant.textValue())));
+    List<Kind> kinds = new ArrayList<>();
+    for (JsonNode type : example.get("types")) {
+      find(type.textValue(), servers).ifPresent(kinds::add);
+      for (String variant : variantsOf(type.textValue(), servers)) {
+        if (!excepted.remove(variant)) {
+          kinds.add(find(variant, servers).orElseThrow());
+        }
+      }
+    }
+    if (servers.isPresent() && !excepted.isEmpty()) {
+      throw new AssertionError(example.get("name") + ": no variants of its types are excepted: " + excepted);
+    }
+    return kinds;
+  }
+
+  /** The types that say of themselves that they are variants of one. */
+  private static List<String> variantsOf(String name, Optional<JsonNode> servers) {
+    List<String> variants = new ArrayList<>();
+    servers.ifPresent(types -> types.properties().forEach(type -> {
+      if (type.getValue().path("variant_of").asText().equals(name)) {
+        variants.add(type.getKey());
+      }
+    }));
+    return variants;
+  }
+
   /** The type of a name; empty for one that needs servers where there are none. */
-  static Optional<Kind> find(String name, Optional<JsonNode> servers) {
+  private static Optional<Kind> find(String name, Optional<JsonNode> servers) {
     if (LOCAL.contains(name)) {
       return Optional.of(new Kind(name, new ObjectMapper().createObjectNode().put("type", name), ""));
     }
