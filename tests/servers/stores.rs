@@ -89,7 +89,7 @@ impl Stores {
             "nodes": sentinels, "master": sentinel::MASTER,
             "sentinel_password": SENTINEL_PASSWORD, "sentinel_tls": true, "sentinel_tls_root_ca": root_ca,
         });
-        let go_micro = json!({"format": "go-micro"});
+        let (go_micro, raw) = (json!({"format": "go-micro"}), json!({"format": "raw"}));
         let of_cluster = json!({"nodes": self.nats_cluster.addresses()});
         let of_cluster_tls = json!({"nodes": self.nats_cluster_tls.addresses()});
         let of_nats_tls = json!({"nodes": self.nats_tls.addresses()});
@@ -97,12 +97,14 @@ impl Stores {
         json!({
             "nats-js-kv": entry("database", &nats),
             "nats-js-kv go-micro": variant(&nats, "database", &[&go_micro]),
+            "nats-js-kv raw": variant(&nats, "database", &[&raw]),
             "nats-js-kv tls": variant(&nats, "database", &[&of_nats_tls, &nats_login]),
             "nats-js-kv cluster": variant(&nats, "table", &[&of_cluster, &cluster]),
             "nats-js-kv cluster tls": variant(&nats, "table", &[&of_cluster_tls, &cluster, &nats_login]),
             "redis": entry("database", &redis),
-            // The format knows no database.
+            // These formats know no database.
             "redis go-micro": variant(&redis, "table", &[&go_micro]),
+            "redis raw": variant(&redis, "table", &[&raw]),
             "redis tls": variant(&redis, "database", &[&of_redis_tls, &redis_login]),
             "redis-sentinel": entry("database", &sentinel),
             "redis-sentinel go-micro": variant(&sentinel, "table", &[&go_micro]),
