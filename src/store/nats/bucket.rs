@@ -48,6 +48,8 @@ pub struct Facts {
     pub allow_direct: bool,
     /// Whether messages may have lifespans of their own.
     pub allow_msg_ttl: bool,
+    /// How long the server keeps the mark that it leaves where a lifespan ended, in milliseconds; 0 for no mark.
+    pub end_marks_ms: u64,
     /// Whether Larder created it.
     pub is_own: bool,
     /// The format that Larder created it for; empty when it did not.
@@ -79,6 +81,7 @@ impl Facts {
             max_message: signed("max_msg_size"),
             allow_direct: flag(config, "allow_direct"),
             allow_msg_ttl: flag(config, "allow_msg_ttl"),
+            end_marks_ms: number(config, "subject_delete_marker_ttl") / 1_000_000,
             is_own: !mark.is_empty() || text(config, "description") == LARDER_DESCRIPTION,
             format: mark.to_owned(),
             messages: number(state, "messages"),
@@ -115,6 +118,7 @@ impl Facts {
         compare("max_bytes", config.max_bytes.map(Value::from), self.max_bytes.into());
         let format = (!self.format.is_empty()).then(|| config.format.name().into());
         compare("format", format, self.format.clone().into());
+        compare("subject_delete_marker_ttl_ms", Some(0.into()), self.end_marks_ms.into());
         differences
     }
 }
@@ -312,6 +316,11 @@ impl Bucket {
 
 /// The request that creates a bucket: for go-micro as its plugin does it, otherwise with lifespans for messages where the
 /// server has them.
+///
+/// The server leaves no mark where a lifespan ended (`subject_delete_marker_ttl`). It decides that a mark is due, and then
+/// has it written as any message that wipes out what its key has, without a look at what that is by then (2.11 to 2.15). So
+/// it removed records that were written, and acknowledged, just when the one before them ended, which is when caches
+/// write. Watches need no mark: they know when each record ends.
 fn creation(config: &NatsConfig, bucket: &str, stream: &str, version: Version) -> Value {
     let is_plugins = config.format == Format::GoMicro;
     let max_age_ms = match config.lifespan {
@@ -343,7 +352,6 @@ fn creation(config: &NatsConfig, bucket: &str, stream: &str, version: Version) -
     }
     if version >= Version::MESSAGE_TTL && !is_plugins {
         request["allow_msg_ttl"] = true.into();
-        request["subject_delete_marker_ttl"] = (config.marker_age.as_nanos() as u64).into();
     }
     request
 }
