@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use larder::store::Backend;
+use larder::store::nats::NatsBackend;
 use larder::store::options::{Condition, ListOptions, Outcome, PutOptions};
 use serde_json::json;
 
@@ -130,4 +131,25 @@ fn a_bucket_where_the_server_leaves_marks_of_ends_is_named() {
     put(&store, b"k", b"v");
     let differences = store.describe()["differences"].to_string();
     assert!(differences.contains("subject_delete_marker_ttl_ms") && differences.contains("2000"), "{differences}");
+}
+
+#[test]
+fn neither_an_end_nor_a_mark_that_is_dropped_uncovers_an_older_value() {
+    for address in servers() {
+        let mut config = settings(&address, json!({"history": 3})).expect("usable");
+        config.marker_age = Duration::from_secs(1);
+        let backend = NatsBackend::open(config);
+        let store = backend.open(&bucket(), "").expect("a store");
+        for key in [&b"expires"[..], b"removed"] {
+            put(&store, key, b"older");
+        }
+        done(wait(store.put(b"expires", b"newer", &living(Duration::from_secs(1)))));
+        wait(store.remove(b"removed", None)).expect("removed");
+        // The server, if it does it, has removed the newer value and the mark, and a list sees to the rest.
+        std::thread::sleep(Duration::from_secs(4));
+        assert_eq!(wait(store.size()), Ok(0));
+        for key in [&b"expires"[..], b"removed"] {
+            assert_eq!(get(&store, key), None, "{}", key.escape_ascii());
+        }
+    }
 }

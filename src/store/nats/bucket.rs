@@ -94,6 +94,12 @@ impl Facts {
         })
     }
 
+    /// Whether the server can be told to remove a message after a while. Not where it keeps older ones of the same key: the
+    /// last of them would be what the key has then.
+    pub fn drops_messages(&self) -> bool {
+        self.allow_msg_ttl && self.history == 1
+    }
+
     /// Where the stream is not as the settings ask; each a name, what was asked and what there is.
     pub fn differences(&self, config: &NatsConfig) -> Vec<(&'static str, Value, Value)> {
         let mut differences = Vec::new();

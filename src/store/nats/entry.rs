@@ -68,7 +68,7 @@ impl Draft {
         }
         if self.lifespan_ms != 0 {
             headers.insert(protocol::EXPIRES, self.expires_unix_ms);
-            if facts.allow_msg_ttl {
+            if facts.drops_messages() {
                 headers.insert(protocol::TTL, self.lifespan_ms.div_ceil(1000));
             }
         }

@@ -370,7 +370,7 @@ fn describe_stream(facts: &Facts) -> Value {
 }
 
 fn capabilities(config: &NatsConfig, facts: Option<&Facts>) -> Value {
-    let by_server = facts.map(|facts| facts.allow_msg_ttl);
+    let by_server = facts.map(Facts::drops_messages);
     let apart = match config.format {
         Format::Larder => "exactly",
         Format::Raw => "by the first part of the key; without a table all are seen",

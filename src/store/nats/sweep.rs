@@ -81,7 +81,7 @@ pub(super) fn sweep(table: &SharedTable, marks: Marks) {
 
 /// Has a removal look for old marks now and then, in a task of its own.
 pub(super) fn sweep_now_and_then(table: &SharedTable, facts: &Facts) {
-    let is_servers = facts.allow_msg_ttl || !facts.is_own;
+    let is_servers = facts.drops_messages() || !facts.is_own;
     if !is_servers && fastrand::u64(..REMOVALS.max(facts.messages / 4)) == 0 {
         begin(table, search);
     }

@@ -155,7 +155,7 @@ impl Table {
         let mut headers = Headers::default();
         headers.insert(protocol::OPERATION, "DEL");
         headers.insert(protocol::EXPECTED_LAST, expected);
-        if facts.allow_msg_ttl && facts.is_own {
+        if facts.drops_messages() && facts.is_own {
             let seconds = self.config().marker_age.as_secs().max(1);
             headers.insert(protocol::TTL, seconds);
         }
