@@ -230,6 +230,11 @@ fn every_wrong_argument_is_named() {
         assert_eq!(told.code, code, "{arguments:?}: {}", told.err);
         assert!(told.err.contains(expected), "{arguments:?}: {}", told.err);
     }
+    let help = larder(&["dump", "--help"], b"").out;
+    let man = larder(&["man"], b"").out;
+    for text in [help, man.replace('\\', "")] {
+        assert!(text.contains("FILE.larder-part") && text.contains("Go on where an interrupted dump was"), "{text}");
+    }
     let hex = larder(&["--config", "memory://", "--hex", "dump", "--prefix", "0x", text(&path)], b"");
     assert!(hex.code == 2 && hex.err.contains("is not hexadecimal"), "{}", hex.err);
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "command_transfer_servers/dump.rs"]
+mod dump;
 #[path = "servers/mod.rs"]
 mod servers;
 

@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use larder::store::format::dump::{Reader, Writer};
+use larder::store::format::dump::{Item, Reader, Writer};
 use larder::{Result, Status};
 use sha2::{Digest, Sha256};
 
@@ -57,14 +57,34 @@ fn again(bytes: &[u8]) -> Result<Vec<u8>> {
     writer.finish()
 }
 
-/// What is read whole is written as it was; all else is refused with a reason.
+/// Goes on behind what is whole, as a dump that was interrupted does: what was read stays, and the end fits.
+fn go_on(bytes: &[u8]) {
+    let Ok(mut reader) = Reader::new(bytes) else { return };
+    let mut items: Vec<Item> = std::iter::from_fn(|| reader.read().ok().flatten()).collect();
+    let mark = reader.mark().clone();
+    assert_eq!(mark.records(), items.len() as u64);
+    let whole = bytes[..mark.bytes() as usize].to_vec();
+    let more = Item { key: b"more".to_vec(), revision: 7, ..Item::default() };
+    let mut writer = Writer::go_on(whole, mark);
+    writer.write(&more).expect("memory");
+    let written = writer.finish().expect("memory");
+    items.push(more);
+    let mut reader = Reader::new(written.as_slice()).expect("the header was whole");
+    let read: Vec<Item> = std::iter::from_fn(|| reader.read().expect("whole")).collect();
+    assert_eq!(read, items);
+}
+
+/// What is read whole is written as it was; all else is refused with a reason, and what was whole of it can be gone on with.
 fn check(bytes: &[u8]) {
-    let checked = catch_unwind(AssertUnwindSafe(|| match again(bytes) {
-        Ok(written) => assert_eq!(written, bytes),
-        Err(error) => {
-            assert_eq!((error.status(), error.origin()), (Status::CORRUPT, "dump"), "{error}");
-            assert!(!error.message().is_empty());
+    let checked = catch_unwind(AssertUnwindSafe(|| {
+        match again(bytes) {
+            Ok(written) => assert_eq!(written, bytes),
+            Err(error) => {
+                assert_eq!((error.status(), error.origin()), (Status::CORRUPT, "dump"), "{error}");
+                assert!(!error.message().is_empty());
+            }
         }
+        go_on(bytes);
     }));
     if let Err(panic) = checked {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -187,6 +187,7 @@ pub fn write_man_page(to: &mut dyn Write) -> Result<Exit, Failure> {
         man.render_description_section(&mut page)?;
         man.render_synopsis_section(&mut page)?;
         man.render_options_section(&mut page)?;
+        write_remarks(&man, &mut page)?;
         for inner in subcommand.get_subcommands().filter(|inner| inner.get_name() != "help") {
             let man = clap_mangen::Man::new(inner.clone());
             let name = format!("{} {}", subcommand.get_name(), inner.get_name());
@@ -198,6 +199,14 @@ pub fn write_man_page(to: &mut dyn Write) -> Result<Exit, Failure> {
     }
     to.write_all(&page)?;
     Ok(Exit::Done)
+}
+
+/// What a subcommand's help ends with; it stays in the subcommand's section.
+fn write_remarks(man: &clap_mangen::Man, page: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut remarks = Vec::new();
+    man.render_extra_section(&mut remarks)?;
+    let text = String::from_utf8_lossy(&remarks);
+    page.write_all(text.replace(".SH EXTRA\n", ".PP\n").as_bytes())
 }
 
 #[cfg(test)]

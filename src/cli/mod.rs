@@ -11,11 +11,20 @@ mod dump;
 pub mod exit;
 mod load;
 mod migrate;
-mod node;
+pub mod node;
 mod output;
 mod script;
 mod source;
 mod transfer;
+
+/// What transfers keep in files so that they can go on, so that a test can hand it any.
+#[doc(hidden)]
+pub mod kept {
+    pub use super::transfer::journal::Journal;
+    pub use super::transfer::part::origin::Origin;
+    pub use super::transfer::state::{Keeper, State};
+    pub use super::transfer::tally::Tally;
+}
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -5,6 +5,12 @@ use clap::{Arg, ArgAction, Command};
 
 use super::sink::IfExists;
 
+const DUMP_HELP: &str = "\
+FILE takes its name when it is whole; until then it is FILE.larder-part. A dump of a store on a server that was interrupted
+goes on with --resume: what is in FILE.larder-part is verified, what was not written whole is written again, and the store is
+listed anew. A record that is in the file and has not changed since stays; one that has changed or gone is taken out, and what
+is left is read. So each record that was there all the time is in the dump once, as it was after the last --resume.";
+
 const LOAD_HELP: &str = "\
 A load that was interrupted goes on with --resume: how far it came stands in FILE.larder-progress, or where --state says.
 Records go in by ascending revision, as they lay in the store that was dumped. A record's checksum is verified before it is
@@ -56,8 +62,14 @@ fn too_large() -> Arg {
 fn dump() -> Command {
     Command::new("dump")
         .about("Write a store's records to a file, from which load puts them into any store")
+        .after_help(DUMP_HELP)
         .arg(Arg::new("file").value_name("FILE").default_value("-").help("The file; - for standard output"))
-        .args([prefix(), unreadable(), progress()])
+        .args([
+            prefix(),
+            flag("resume", "Go on where an interrupted dump was, leaving out what has changed or gone since"),
+            unreadable(),
+            progress(),
+        ])
 }
 
 fn load() -> Command {

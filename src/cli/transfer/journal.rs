@@ -101,7 +101,7 @@ impl Journal {
 
     /// How many records are done.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.done.len()
     }
 

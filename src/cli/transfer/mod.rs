@@ -4,12 +4,13 @@
 //! A [`plan`] is the keys of a source by ascending revision; a [`source`] reads their records page by page, so that
 //! memory holds all keys and the values of one page. A [`sink`] writes pages in their order, whatever fails on the way:
 //! it goes back to the first record that is not known to be written and goes on from there. What was done is kept in a
-//! [`state`] file or a [`journal`], from which an interrupted transfer goes on.
+//! [`state`] file or a [`journal`], or is the [`part`] of a dump: from there an interrupted transfer goes on.
 
 pub mod arguments;
 pub mod endpoint;
 pub mod journal;
 pub mod keeps;
+pub mod part;
 pub mod patience;
 pub mod plan;
 pub mod progress;

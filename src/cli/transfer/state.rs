@@ -36,12 +36,12 @@ impl State {
     ///
     /// `IO` when it cannot be read, `CORRUPT` when it is something else.
     pub fn read(path: &Path) -> Result<Option<State>> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(path, "read", &error)),
         };
-        let parsed = serde_json::from_str(&text).ok().and_then(|value: Value| State::from_json(&value));
+        let parsed = serde_json::from_slice(&bytes).ok().and_then(|value: Value| State::from_json(&value));
         let text = format!("{} is no progress of a load; remove it, or name another with --state", path.display());
         parsed.map(Some).ok_or_else(|| Error::new(Status::CORRUPT, "--resume", text))
     }

@@ -40,6 +40,8 @@ mod writer;
 pub use reader::Reader;
 pub use writer::Writer;
 
+use sha2::Sha256;
+
 use super::super::record::Metadata;
 
 /// What a dump begins with.
@@ -101,6 +103,27 @@ impl Item {
     /// Whether it has expired at a moment in milliseconds since 1970.
     pub fn is_expired(&self, now_unix_ms: u64) -> bool {
         self.expires_unix_ms != 0 && self.expires_unix_ms <= now_unix_ms
+    }
+}
+
+/// What a dump comes to from its beginning to the end of one of its frames: where a writer can go on with it.
+#[derive(Clone, Default)]
+pub struct Mark {
+    digest: Sha256,
+    checksum: u32,
+    records: u64,
+    bytes: u64,
+}
+
+impl Mark {
+    /// How many records there are up to here.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// How many bytes there are up to here.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 }
 

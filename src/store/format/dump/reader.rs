@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 
-use super::{END, FRAME_HEAD, HEADER, Header, Item, MAGIC, RECORD, RECORD_HEAD, VERSION, checksum};
+use super::{END, FRAME_HEAD, HEADER, Header, Item, MAGIC, Mark, RECORD, RECORD_HEAD, VERSION, checksum};
 use crate::error::{Error, Result, Status};
 use crate::store::record::{MAX_KEY_LENGTH, MAX_METADATA_LENGTH, MAX_VALUE_LENGTH, Metadata};
 
@@ -18,10 +18,10 @@ pub struct Reader<R> {
     from: R,
     header: Header,
     identity: String,
-    digest: Sha256,
-    checksum: u32,
-    records: u64,
-    offset: u64,
+    /// What was read so far comes to.
+    read: Mark,
+    /// What the whole frames of it come to, without the end.
+    whole: Mark,
     frame: u64,
     body: Vec<u8>,
     ended: bool,
@@ -46,10 +46,8 @@ impl<R: Read> Reader<R> {
             from,
             header,
             identity: String::new(),
-            digest: Sha256::new(),
-            checksum: 0,
-            records: 0,
-            offset: 0,
+            read: Mark::default(),
+            whole: Mark::default(),
             frame: 0,
             body: Vec::new(),
             ended: false,
@@ -70,12 +68,17 @@ impl<R: Read> Reader<R> {
 
     /// How many records were read.
     pub fn records(&self) -> u64 {
-        self.records
+        self.read.records
     }
 
     /// How many bytes were read.
     pub fn bytes(&self) -> u64 {
-        self.offset
+        self.read.bytes
+    }
+
+    /// What the header and the records that were read whole come to.
+    pub fn mark(&self) -> &Mark {
+        &self.whole
     }
 
     /// The next record; `None` at the end of a dump that is whole.
@@ -87,16 +90,15 @@ impl<R: Read> Reader<R> {
         if self.ended {
             return Ok(None);
         }
-        // What all bytes before this frame come to, in case it is the end.
-        let digest = self.digest.clone();
         match self.next_frame()? {
             RECORD => {
                 let item = self.item()?;
-                self.records += 1;
+                self.read.records += 1;
+                self.whole = self.read.clone();
                 Ok(Some(item))
             }
             END => {
-                self.end(digest)?;
+                self.end()?;
                 Ok(None)
             }
             other => Err(self.damaged(format!("a frame of kind {other:#04x} is unknown"))),
@@ -121,7 +123,8 @@ impl<R: Read> Reader<R> {
             return Err(self.damaged("it does not begin with a header"));
         }
         self.header = self.read_header().ok_or_else(|| self.damaged("the header cannot be read"))?;
-        self.identity = self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.whole = self.read.clone();
+        self.identity = self.read.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(())
     }
 
@@ -155,16 +158,18 @@ impl<R: Read> Reader<R> {
         rest.0.is_empty().then_some(item)
     }
 
-    fn end(&mut self, digest: Sha256) -> Result<()> {
+    fn end(&mut self) -> Result<()> {
         let mut rest = Rest(&self.body);
         let (records, expected) = (rest.u64().unwrap_or(0), rest.0);
-        if records != self.records {
-            return Err(self.damaged(format!("{} records were read, but it says that it has {records}", self.records)));
+        if records != self.read.records {
+            return Err(
+                self.damaged(format!("{} records were read, but it says that it has {records}", self.read.records))
+            );
         }
-        if digest.finalize().as_slice() != expected {
+        if self.whole.digest.clone().finalize().as_slice() != expected {
             return Err(self.damaged("the digest over all of it is another one"));
         }
-        self.frame = self.offset;
+        self.frame = self.read.bytes;
         if self.fill(&mut [0])? != 0 {
             return Err(self.damaged("bytes follow its end"));
         }
@@ -174,7 +179,7 @@ impl<R: Read> Reader<R> {
 
     /// Reads a frame into `self.body`, checks it, and says its kind.
     fn next_frame(&mut self) -> Result<u8> {
-        self.frame = self.offset;
+        self.frame = self.read.bytes;
         let mut head = [0; FRAME_HEAD];
         if self.fill(&mut head)? < head.len() {
             return Err(self.damaged("it is cut short"));
@@ -195,11 +200,11 @@ impl<R: Read> Reader<R> {
             return Err(self.damaged("it is cut short"));
         }
         let expected = u32::from_le_bytes(expected);
-        let found = checksum(self.checksum, &head, &self.body);
+        let found = checksum(self.read.checksum, &head, &self.body);
         if found != expected {
             return Err(self.damaged(format!("its checksum is {found:08x}, but should be {expected:08x}")));
         }
-        self.checksum = expected;
+        self.read.checksum = expected;
         Ok(head[0])
     }
 
@@ -207,8 +212,8 @@ impl<R: Read> Reader<R> {
     fn read_body(&mut self, length: usize) -> Result<()> {
         self.body.clear();
         self.from.by_ref().take(length as u64).read_to_end(&mut self.body).map_err(failed)?;
-        self.digest.update(&self.body);
-        self.offset += self.body.len() as u64;
+        self.read.digest.update(&self.body);
+        self.read.bytes += self.body.len() as u64;
         if self.body.len() < length {
             return Err(self.damaged("it is cut short"));
         }
@@ -226,13 +231,13 @@ impl<R: Read> Reader<R> {
                 Err(error) => return Err(failed(error)),
             }
         }
-        self.digest.update(&into[..got]);
-        self.offset += got as u64;
+        self.read.digest.update(&into[..got]);
+        self.read.bytes += got as u64;
         Ok(got)
     }
 
     fn damaged(&self, why: impl std::fmt::Display) -> Error {
-        let text = format!("damaged at byte {}, after {} whole records: {why}", self.frame, self.records);
+        let text = format!("damaged at byte {}, after {} whole records: {why}", self.frame, self.read.records);
         Error::new(Status::CORRUPT, "dump", text)
     }
 }

@@ -2,18 +2,15 @@
 
 use std::io::Write;
 
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 
-use super::{END, HEADER, Header, Item, MAGIC, RECORD, RECORD_HEAD, VERSION};
+use super::{END, HEADER, Header, Item, MAGIC, Mark, RECORD, RECORD_HEAD, VERSION};
 use crate::error::{Error, Result, Status};
 
 /// Writes a dump from front to back. One that is dropped before [`Writer::finish`] is not whole, and its readers say so.
 pub struct Writer<W> {
     to: W,
-    digest: Sha256,
-    checksum: u32,
-    records: u64,
-    bytes: u64,
+    mark: Mark,
 }
 
 impl<W: Write> Writer<W> {
@@ -23,7 +20,7 @@ impl<W: Write> Writer<W> {
     ///
     /// `IO` when `to` fails; `TOO_LARGE` for a header over 4 GiB.
     pub fn new(to: W, header: &Header) -> Result<Writer<W>> {
-        let mut writer = Writer { to, digest: Sha256::new(), checksum: 0, records: 0, bytes: 0 };
+        let mut writer = Writer { to, mark: Mark::default() };
         writer.emit(&MAGIC)?;
         writer.emit(&VERSION.to_le_bytes())?;
         let mut body = header.id.to_vec();
@@ -35,6 +32,11 @@ impl<W: Write> Writer<W> {
         }
         writer.frame(HEADER, &[&body])?;
         Ok(writer)
+    }
+
+    /// Goes on with a dump that is whole up to `mark`; `to` writes what follows it.
+    pub fn go_on(to: W, mark: Mark) -> Writer<W> {
+        Writer { to, mark }
     }
 
     /// Writes a record.
@@ -52,7 +54,7 @@ impl<W: Write> Writer<W> {
             head.extend(length(part.len())?.to_le_bytes());
         }
         self.frame(RECORD, &[&head, parts[0], parts[1], parts[2]])?;
-        self.records += 1;
+        self.mark.records += 1;
         Ok(())
     }
 
@@ -62,8 +64,8 @@ impl<W: Write> Writer<W> {
     ///
     /// `IO` when the target fails.
     pub fn finish(mut self) -> Result<W> {
-        let mut body = self.records.to_le_bytes().to_vec();
-        body.extend(self.digest.clone().finalize());
+        let mut body = self.mark.records.to_le_bytes().to_vec();
+        body.extend(self.mark.digest.clone().finalize());
         self.frame(END, &[&body])?;
         self.to.flush().map_err(failed)?;
         Ok(self.to)
@@ -71,12 +73,26 @@ impl<W: Write> Writer<W> {
 
     /// How many records were written.
     pub fn records(&self) -> u64 {
-        self.records
+        self.mark.records
     }
 
     /// How many bytes were written.
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.mark.bytes
+    }
+
+    /// What all that was written comes to.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// Hands over what was written so far.
+    ///
+    /// # Errors
+    ///
+    /// `IO` when the target fails.
+    pub fn flush(&mut self) -> Result<()> {
+        self.to.flush().map_err(failed)
     }
 
     fn frame(&mut self, kind: u8, parts: &[&[u8]]) -> Result<()> {
@@ -85,21 +101,21 @@ impl<W: Write> Writer<W> {
         head[1..].copy_from_slice(&body.to_le_bytes());
         // One part after the other gives the checksum of all of them at once, without a copy of the value.
         let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&self.checksum.to_le_bytes());
+        hasher.update(&self.mark.checksum.to_le_bytes());
         hasher.update(&head);
         self.emit(&head)?;
         for part in parts {
             hasher.update(part);
             self.emit(part)?;
         }
-        self.checksum = hasher.finalize();
-        let checksum = self.checksum.to_le_bytes();
+        self.mark.checksum = hasher.finalize();
+        let checksum = self.mark.checksum.to_le_bytes();
         self.emit(&checksum)
     }
 
     fn emit(&mut self, bytes: &[u8]) -> Result<()> {
-        self.digest.update(bytes);
-        self.bytes += bytes.len() as u64;
+        self.mark.digest.update(bytes);
+        self.mark.bytes += bytes.len() as u64;
         self.to.write_all(bytes).map_err(failed)
     }
 }
