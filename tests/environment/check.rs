@@ -77,6 +77,54 @@ fn the_check_tells_of_settings_that_must_agree_and_do_not() {
     found(&[], Hint, "default", "each process has its own records");
 }
 
+/// What says which store it is: the end of a cache's variable, and another value than all share.
+const PLACE: [(&str, &str); 7] = [
+    ("_STORE", "memory"),
+    ("_STORE_NODES", "other:4222"),
+    ("_AUTH_USERNAME", "other"),
+    ("_AUTH_PASSWORD", "other"),
+    ("_ENABLE_TLS", "false"),
+    ("_TLS_INSECURE", "true"),
+    ("_TLS_ROOT_CA_CERTIFICATE", "/other.pem"),
+];
+
+#[test]
+fn one_cache_of_stat_or_metadata_that_is_elsewhere_is_told_whatever_takes_it_there() {
+    const MEMBERS: [&str; 3] = ["FRONTEND_OCS_STAT_CACHE", "STORAGE_SYSTEM_CACHE", "STORAGE_USERS_FILEMETADATA_CACHE"];
+    let shared = [
+        ("OCIS_CACHE_STORE", "nats-js-kv"),
+        ("OCIS_CACHE_STORE_NODES", "nats-1:4222, nats-2:4222"),
+        ("OCIS_CACHE_AUTH_USERNAME", "u"),
+        ("OCIS_CACHE_AUTH_PASSWORD", "p"),
+        ("OCIS_CACHE_ENABLE_TLS", "true"),
+        ("OCIS_CACHE_TLS_ROOT_CA_CERTIFICATE", "/ca.pem"),
+    ];
+    let apart = |more: &[(&str, &str)]| {
+        let mut findings = findings(&[&shared[..], more].concat());
+        findings.retain(|found| found.message.contains("must be one store"));
+        findings
+    };
+    assert_eq!(apart(&[]), []);
+    // The same servers in another order, and what does not say where it is.
+    assert_eq!(apart(&[("FRONTEND_OCS_STAT_CACHE_STORE_NODES", "nats-2:4222,nats-1:4222")]), []);
+    assert_eq!(apart(&[("FRONTEND_OCS_STAT_CACHE_TTL", "1h"), ("FRONTEND_OCS_STAT_CACHE_TABLE", "t")]), []);
+    for member in MEMBERS {
+        for (end, value) in PLACE {
+            let variable = format!("{member}{end}");
+            let told = apart(&[(&variable, value)]);
+            let is_told = told.iter().any(|found| {
+                found.severity == Severity::Warning
+                    && (found.origin == variable || found.message.contains(&variable))
+                    && found.services.iter().any(|service| service == member)
+            });
+            assert!(is_told, "{variable}: {told:#?}");
+            // The other two agree.
+            let others = |found: &&Finding| !found.services.iter().any(|service| service == member);
+            assert_eq!(told.iter().find(others), None, "{variable}");
+        }
+    }
+}
+
 #[test]
 fn the_check_tells_of_insecure_and_idle_settings() {
     use Severity::{Hint, Warning};
