@@ -1,5 +1,7 @@
 //! The `nats-js-kv` store on real servers, of the current version and of the oldest.
 
+#[path = "nats/bound.rs"]
+mod bound;
 #[path = "nats/buckets.rs"]
 mod buckets;
 #[path = "nats/common.rs"]

@@ -1,4 +1,4 @@
-//! Buckets: created as the plugin does, bound as they are, made anew when they were deleted.
+//! Buckets: created as the plugin does, made anew when they were deleted; marks of removals in them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::common::*;
 
 /// What nats.go's key-value layer asks for when the plugin creates a bucket.
-fn plugins(name: &str, max_age: u64, storage: &str) -> Value {
+pub fn plugins(name: &str, max_age: u64, storage: &str) -> Value {
     json!({
         "name": format!("KV_{name}"), "description": "KeyValue storage administered by go-micro store plugin",
         "subjects": [format!("$KV.{name}.>")], "retention": "limits", "max_consumers": -1, "max_msgs": -1,
@@ -70,31 +70,6 @@ fn a_bucket_is_created_as_configured() {
         let error = (0..20).find_map(|number| fill(number).err()).expect("it is full");
         assert_eq!((error.status(), error.origin()), (Status::UNAVAILABLE, "max_bytes"), "{error}");
     }
-}
-
-#[test]
-fn an_existing_bucket_is_bound_as_it_is_and_the_differences_are_told() {
-    let (address, name) = (current(), bucket());
-    let foreign = Foreign::new(&address);
-    let mut request = plugins(&name, 3_600_000_000_000, "memory");
-    request["allow_direct"] = false.into();
-    foreign.api(&format!("STREAM.CREATE.KV_{name}"), request);
-    let describe = || foreign.api(&format!("STREAM.INFO.KV_{name}"), Value::Null)["config"].clone();
-    let before = describe();
-    let more = json!({"format": "go-micro", "lifespan": "24m", "disable_persistence": false, "replicas": 3});
-    let store = store(&address, &name, more);
-    put(&store, b"k", b"v");
-    let record = wait(store.get(b"k")).expect("an answer").expect("written");
-    let left = record.expires_in_ms().expect("the bucket's limit");
-    assert!((3_500_000..=3_600_000).contains(&left), "{left}");
-    assert_eq!(wait(store.clear()), Ok(1));
-    assert_eq!(before, describe());
-    let expected = json!([
-        {"setting": "max_age_ms", "asked": 1_440_000, "present": 3_600_000},
-        {"setting": "storage", "asked": "file", "present": "memory"},
-        {"setting": "replicas", "asked": 3, "present": 1},
-    ]);
-    assert_eq!(store.describe()["differences"], expected);
 }
 
 #[test]
