@@ -1,7 +1,8 @@
 //! What Larder itself parses at its boundary, fed with mutations of a kept corpus (`tests/corpus`): configuration
 //! documents and URLs, durations, sizes, metadata in its stored form, flat keys, and what servers hold and say: envelopes
-//! and keys of each wire format, the answers of Redis, the stream of NATS, and (`fuzz_parsers/answers.rs`) what is made of
-//! the answers.
+//! and keys of each wire format, the answers of Redis, the stream of NATS; (`fuzz_parsers/answers.rs`) what is made of the
+//! answers; (`servers.rs` beside it) lists of nodes and the sections of stores on servers; (`transfers.rs`) the files from
+//! which transfers go on.
 //!
 //! The mutations are seeded, so that a failure comes again; `LARDER_FUZZ_ROUNDS` makes the runs longer, and
 //! `LARDER_FUZZ_SEED` makes them others. What fails is printed as hex, to be added to the corpus.
@@ -22,6 +23,10 @@ use larder::{Larder, Status};
 
 #[path = "fuzz_parsers/answers.rs"]
 mod answers;
+#[path = "fuzz_parsers/servers.rs"]
+mod servers;
+#[path = "fuzz_parsers/transfers.rs"]
+mod transfers;
 
 fn number_from(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)

@@ -1,7 +1,5 @@
 //! The servers that a store's settings name, for what looks at them from outside the store.
 
-use serde_json::Value;
-
 use crate::config::StoreConfig;
 
 /// A server, or a sentinel, of a store.
@@ -17,7 +15,8 @@ impl Node {
     /// A node as settings write it: `host`, `host:port`, `host:port/master`, or a URL of these. Credentials in it are
     /// left out.
     pub fn parse(text: &str, default_port: u16) -> Option<Node> {
-        let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let is_scheme = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        let text = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)).map_or(text, |(_, rest)| rest);
         let text = text.split(['/', '?', '#']).next().unwrap_or("");
         let text = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
         let (host, port) = match text.strip_prefix('[') {
@@ -37,11 +36,9 @@ impl Node {
     /// The servers of a section, in their order; none for a type that has no server.
     pub fn of(section: &StoreConfig) -> Vec<Node> {
         let Some(default_port) = default_port(&section.kind) else { return Vec::new() };
-        let texts: Vec<String> = match section.settings.clone().take("nodes") {
-            Some(Value::String(text)) => text.split(',').map(|part| part.trim().to_owned()).collect(),
-            Some(Value::Array(values)) => values.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            _ => vec!["127.0.0.1".to_owned()],
-        };
+        // As the store itself reads it, also for what it leaves out.
+        let texts = section.settings.clone().list("nodes").ok().flatten().filter(|nodes| !nodes.is_empty());
+        let texts = texts.unwrap_or_else(|| vec!["127.0.0.1".to_owned()]);
         let mut nodes: Vec<Node> = Vec::new();
         for node in texts.iter().filter_map(|text| Node::parse(text, default_port)) {
             if !nodes.contains(&node) {
@@ -84,6 +81,7 @@ mod tests {
             ("[::1]:7000", "[::1]:7000"),
             ("fe80::1", "[fe80::1]:6379"),
             ("10.0.0.1:1", "10.0.0.1:1"),
+            ("a:1/x://y", "a:1"),
         ];
         for (text, expected) in cases {
             assert_eq!(Node::parse(text, 6379).map(|node| node.to_string()).as_deref(), Some(expected), "{text}");

@@ -62,7 +62,8 @@ pub fn sentinels(name: &str, nodes: &[String], master: Option<String>) -> Result
                 return fault(text);
             }
             (Some(known), Some(own)) if known != own => {
-                return fault(format!("it names two masters, \"{known}\" and \"{own}\"; all nodes must name the same"));
+                let (known, own) = (shown(known), shown(own));
+                return fault(format!("it names two masters, {known} and {own}; all nodes must name the same"));
             }
             (None, Some(own)) => found = Some(own.to_owned()),
             _ => {}
@@ -72,16 +73,19 @@ pub fn sentinels(name: &str, nodes: &[String], master: Option<String>) -> Result
         }
     }
     match found {
+        Some(master) if master.contains(char::is_control) => {
+            fault(format!("the master's name {} is not of one line of text", shown(&master)))
+        }
         Some(master) if !addresses.is_empty() => Ok(Sentinels { addresses, master }),
         _ => fault("it names no sentinel; expected <sentinel-host>:<sentinel-port>/<redis-master>".to_owned()),
     }
 }
 
-/// A node as errors show it: what stands before an `@` may be a password.
+/// A node, or a part of one, as errors show it, on one line: what stands before an `@` may be a password.
 fn shown(node: &str) -> String {
     match node.rsplit_once('@') {
-        Some((_, rest)) => format!("\"(hidden)@{rest}\""),
-        None => format!("\"{node}\""),
+        Some((_, rest)) => format!("\"(hidden)@{}\"", rest.escape_debug()),
+        None => format!("\"{}\"", node.escape_debug()),
     }
 }
 
@@ -120,6 +124,7 @@ mod tests {
             (&["a:1/"], None, "nodes: \"a:1/\" names no master"),
             (&["a:1/m", "b:1/n"], None, "nodes: it names two masters, \"m\" and \"n\""),
             (&["a:1/m"], Some("n"), "nodes: it names two masters, \"n\" and \"m\""),
+            (&["a:1/m\u{7f}"], None, "nodes: the master's name \"m\\u{7f}\" is not of one line of text"),
             (&["a:x/m"], None, "nodes: \"a:x/m\" is no sentinel"),
             (&["u:secret@a:1/m"], None, "nodes: \"(hidden)@a:1/m\" is no sentinel"),
             (&[], Some("m"), "nodes: it names no sentinel"),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::net::Ipv6Addr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -44,9 +45,17 @@ impl Address {
             None => default_port?,
             Some(port) => port.parse().ok().filter(|port| *port != 0)?,
         };
-        let is_host = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@?#[]".contains(c));
-        is_host.then(|| Address { host: host.to_owned(), port })
+        is_host(host).then(|| Address { host: host.to_owned(), port })
     }
+}
+
+/// Whether a text can be a name, or a number; one with colons that is no number of IPv6 is a slip, such as two ports.
+fn is_host(text: &str) -> bool {
+    if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control() || "/@?#[]".contains(c)) {
+        return false;
+    }
+    let without_zone = text.split_once('%').map_or(text, |(number, _)| number);
+    !text.contains(':') || without_zone.parse::<Ipv6Addr>().is_ok()
 }
 
 impl fmt::Display for Address {
@@ -163,6 +172,11 @@ mod tests {
             ("a:65536", None),
             ("a:b", None),
             ("a b:1", None),
+            ("a\u{7f}:1", None),
+            ("a:1:2", None),
+            ("[a]:1", Some("a:1")),
+            ("[a:1]:2", None),
+            ("fe80::1%eth0", Some("[fe80::1%eth0]:6379")),
             ("u:p@a:1", None),
             ("[::1", None),
             ("[::1]1", None),
