@@ -1,5 +1,7 @@
 /* The library prints nothing to standard output, leaks no descriptor, and leaves the process's settings alone. */
+#include "document.h"
 #include "support.h"
+#include "wire.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -32,8 +34,8 @@ static void use_everything(void) {
   }
 }
 
-static void nothing_is_printed_to_standard_output(void **state) {
-  (void)state;
+/* Runs something in a child; nothing of it may come to standard output. */
+static void expect_silence(void (*run)(void)) {
   char path[] = "/tmp/larder-stdout-XXXXXX";
   int file = mkstemp(path);
   assert_true(file >= 0);
@@ -41,7 +43,7 @@ static void nothing_is_printed_to_standard_output(void **state) {
   pid_t child = fork();
   if (child == 0) {
     dup2(file, STDOUT_FILENO);
-    use_everything();
+    run();
     _exit(0);
   }
   int status = 0;
@@ -52,6 +54,70 @@ static void nothing_is_printed_to_standard_output(void **state) {
   assert_int_equal(about.st_size, 0);
   close(file);
   unlink(path);
+}
+
+static void nothing_is_printed_to_standard_output(void **state) {
+  (void)state;
+  expect_silence(use_everything);
+}
+
+#define PATIENCE_MS 20000
+
+static int32_t put_within(const larder_store_t *store, int64_t timeout_ms) {
+  larder_put_options_t options = {.struct_size = sizeof options, .timeout_ms = timeout_ms};
+  return larder_store_put(store, TEXT("key"), TEXT("value"), &options, NULL, NULL);
+}
+
+/* The ways of the clients that print: a connection that is made, breaks, is refused and comes back, a server that hangs, a
+ * watch over all of it, and bytes that could end a line. */
+static void use_server(const char *kind) {
+  char *server = server_of(kind);
+  wire_t *wire = wire_open(server);
+  free(server);
+  MUST(wire != NULL);
+  char *config = config_through(kind, wire_address(wire), "30s");
+  larder_t *larder = NULL;
+  larder_store_t *store = NULL;
+  larder_watch_t *watch = NULL;
+  uint64_t count = 0;
+  MUST(larder_open((const uint8_t *)config, strlen(config), &larder, NULL) == LARDER_OK);
+  MUST(larder_store_open(larder, TEXT("default"), NULL, &store, NULL) == LARDER_OK);
+  MUST(put_within(store, PATIENCE_MS) == LARDER_OK);
+  MUST(larder_store_put(store, TEXT("odd \r\n key"), TEXT("\r\n"), NULL, NULL, NULL) == LARDER_OK);
+  MUST(larder_store_watch(store, NULL, &watch, NULL) == LARDER_OK);
+  wire_kill(wire);
+  MUST(put_within(store, 200) != LARDER_OK);
+  MUST(larder_store_size(store, 200, &count, NULL) != LARDER_OK);
+  MUST(wire_revive(wire));
+  MUST(larder_store_size(store, PATIENCE_MS, &count, NULL) == LARDER_OK);
+  wire_hold(wire, true);
+  MUST(put_within(store, 200) != LARDER_OK);
+  /* So long that the server counts as one that hangs. */
+  sleep_ms(3500);
+  wire_hold(wire, false);
+  MUST(put_within(store, PATIENCE_MS) == LARDER_OK || put_within(store, PATIENCE_MS) == LARDER_OK);
+  larder_watch_free(watch);
+  larder_store_free(store);
+  larder_free(larder);
+  wire_close(wire);
+  free(config);
+}
+
+static void use_redis(void) {
+  use_server("redis");
+}
+
+static void use_nats(void) {
+  use_server("nats-js-kv");
+}
+
+static void nothing_is_printed_about_servers_that_die_hang_and_come_back(void **state) {
+  (void)state;
+  char *server = server_of("redis");
+  if (!server) skip();
+  free(server);
+  expect_silence(use_redis);
+  expect_silence(use_nats);
 }
 
 static size_t count_descriptors(void) {
@@ -92,6 +158,7 @@ static void locale_directory_and_mask_stay(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(nothing_is_printed_to_standard_output),
+      cmocka_unit_test(nothing_is_printed_about_servers_that_die_hang_and_come_back),
       cmocka_unit_test(descriptors_are_given_back_and_are_not_inherited),
       cmocka_unit_test(locale_directory_and_mask_stay),
   };

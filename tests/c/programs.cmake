@@ -18,6 +18,12 @@ set(SCALE_PLAIN "RUST_BACKTRACE=0;LARDER_TEST_MEMORY=1;LARDER_TEST_THREADS=10000
 # Nor does it run what needs servers: the fault store's answers take the same way.
 set(SCALE_SLOW "RUST_BACKTRACE=0;LARDER_TEST_THREADS=1000;LARDER_TEST_ROUNDS=100;LARDER_TEST_STORES=;NOTIFICATIONS_STORE_NODES=")
 
+# What reads the file that says how to reach servers, and what stands between a program and one of them.
+add_library(document STATIC document.c wire.c)
+target_include_directories(document PUBLIC ${CJSON_INCLUDE} ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(document PUBLIC ${CJSON_LIBRARY} Threads::Threads)
+target_compile_options(document PRIVATE ${WARNINGS})
+
 function(larder_program name)
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE support ${CMAKE_DL_LIBS})
@@ -48,10 +54,17 @@ foreach(program ${PROGRAMS})
   endif()
 endforeach()
 
+target_link_libraries(process PRIVATE document)
+# Nothing of it is without servers: not under Valgrind, but with the sanitizers, which see what leaks.
+larder_program(deadlines deadlines.c)
+target_link_libraries(deadlines PRIVATE document)
+if(LARDER_SANITIZE)
+  set_tests_properties(deadlines PROPERTIES ENVIRONMENT "RUST_BACKTRACE=0;ASAN_OPTIONS=detect_leaks=1")
+endif()
+
 larder_program(contract contract/main.c contract/bytes.c contract/case.c contract/kind.c contract/call.c
   contract/submit.c contract/check.c contract/watch.c)
-target_include_directories(contract PRIVATE ${CJSON_INCLUDE})
-target_link_libraries(contract PRIVATE ${CJSON_LIBRARY})
+target_link_libraries(contract PRIVATE document)
 larder_valgrind(contract)
 
 # Not linked to the library: it loads it.

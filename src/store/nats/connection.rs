@@ -155,7 +155,7 @@ impl Connection {
             }
             limit = limit.saturating_mul(2);
             if Instant::now() >= end {
-                let text = "no answer came in time; the server is too slow, or the bucket has no leader";
+                let text = "no answer came before the deadline; the server is too slow, or the bucket has no leader";
                 return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
             }
         }
@@ -206,9 +206,9 @@ impl Connection {
                 Asked::NoResponders => return Ok(Answer::NoResponders),
                 Asked::Denied(text) => return Err(denied(&text)),
                 Asked::Lost => return Err(ambiguous("the connection was lost before the server acknowledged it")),
-                Asked::TimedOut => return Err(ambiguous("the server did not acknowledge it in time")),
+                Asked::TimedOut => return Err(ambiguous("the server did not acknowledge it before the deadline")),
                 Asked::Unsent if Instant::now() >= end => {
-                    let text = "the server took nothing in time; the write was not sent";
+                    let text = "the server took nothing before the deadline; the write was not sent";
                     return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
                 }
                 // None of it has left: it goes to the next session.

@@ -123,7 +123,7 @@ async fn read(
             Ok(step) => step,
             Err(_) if Instant::now() < end => return Ok(false),
             Err(_) => {
-                let text = "the bucket could not be listed in time; ask with a longer deadline";
+                let text = "the bucket could not be listed before the deadline; ask with a longer one";
                 return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
             }
         };

@@ -118,6 +118,16 @@ impl Table {
         Ok(self.engine.counters.statistics(entries, bytes))
     }
 
+    /// What a question came to that had no answer: a server that is connected is late where its deadline passed, and not
+    /// away. A write says `UNAVAILABLE` of the same: nothing of it was sent.
+    fn late(&self, error: Error, end: Instant) -> Error {
+        let is_late = error.status() == Status::UNAVAILABLE && Instant::now() >= end;
+        if !is_late || self.engine.connection.current().is_none() {
+            return error;
+        }
+        Error::new(Status::TIMEOUT, error.origin().to_owned(), error.message().to_owned())
+    }
+
     async fn ping(&self, end: Instant) -> Result<()> {
         let connection = &self.engine.connection;
         let answer = match connection.api("$JS.API.INFO", &Value::Null, end).await {
@@ -159,6 +169,19 @@ impl NatsStore {
         }
         Reply::pending(work(Arc::clone(&self.table)))
     }
+
+    /// A reply to what changes nothing, asked until the call's deadline.
+    fn question<T, F>(&self, work: impl FnOnce(Arc<Table>, Instant) -> F + Send + 'static) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.reply(move |table| async move {
+            let end = table.end();
+            let asked = Arc::clone(&table);
+            work(table, end).await.map_err(|error| asked.late(error, end))
+        })
+    }
 }
 
 /// Ends a call at once with an argument's error.
@@ -187,8 +210,7 @@ impl Store for NatsStore {
     fn get(&self, key: &[u8]) -> Reply<Option<Record>> {
         let nats_key = checked!(self.table.keys.nats_key(key));
         let key = key.to_vec();
-        self.reply(move |table| async move {
-            let end = table.end();
+        self.question(move |table, end| async move {
             let record = table.read(&key, &nats_key, end).await?;
             table.engine.counters.read(record.is_some());
             Ok(record)
@@ -200,8 +222,7 @@ impl Store for NatsStore {
             checked!(self.table.keys.nats_key(key));
         }
         let keys = keys.iter().map(|key| key.to_vec()).collect();
-        self.reply(move |table| async move {
-            let end = table.end();
+        self.question(move |table, end| async move {
             let records = table.read_many(keys, end).await?;
             records.iter().for_each(|record| table.engine.counters.read(record.is_some()));
             Ok(records)
@@ -211,10 +232,7 @@ impl Store for NatsStore {
     fn contains(&self, key: &[u8]) -> Reply<bool> {
         let nats_key = checked!(self.table.keys.nats_key(key));
         let key = key.to_vec();
-        self.reply(move |table| async move {
-            let end = table.end();
-            Ok(table.read(&key, &nats_key, end).await?.is_some())
-        })
+        self.question(move |table, end| async move { Ok(table.read(&key, &nats_key, end).await?.is_some()) })
     }
 
     fn put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Reply<Outcome> {
@@ -265,16 +283,12 @@ impl Store for NatsStore {
 
     fn list(&self, options: &ListOptions) -> Reply<Vec<Record>> {
         let options = options.clone();
-        self.reply(move |table| async move {
-            let end = table.end();
-            table.list(&options, end).await
-        })
+        self.question(move |table, end| async move { table.list(&options, end).await })
     }
 
     fn cursor(&self, options: &ListOptions) -> Reply<Box<dyn Cursor>> {
         let options = options.clone();
-        self.reply(move |table| async move {
-            let end = table.end();
+        self.question(move |table, end| async move {
             let listed = table.listed(&options, end).await?;
             Ok(Box::new(NatsCursor::new(table, listed, options.projection)) as Box<dyn Cursor>)
         })
@@ -290,39 +304,24 @@ impl Store for NatsStore {
     }
 
     fn size(&self) -> Reply<u64> {
-        self.reply(move |table| async move {
-            let end = table.end();
-            Ok(table.list(&ListOptions::default(), end).await?.len() as u64)
-        })
+        self.question(move |table, end| async move { Ok(table.list(&ListOptions::default(), end).await?.len() as u64) })
     }
 
     fn watch(&self, options: &WatchOptions) -> Reply<Arc<dyn Watch>> {
         let options = options.clone();
-        self.reply(move |table| async move {
-            let end = table.end();
-            watch::begin(table, options, end).await
-        })
+        self.question(move |table, end| async move { watch::begin(table, options, end).await })
     }
 
     fn statistics(&self) -> Reply<Statistics> {
-        self.reply(move |table| async move {
-            let end = table.end();
-            table.statistics(end).await
-        })
+        self.question(move |table, end| async move { table.statistics(end).await })
     }
 
     fn ping(&self) -> Reply<()> {
-        self.reply(move |table| async move {
-            let end = table.end();
-            table.ping(end).await
-        })
+        self.question(move |table, end| async move { table.ping(end).await })
     }
 
     fn server_time(&self) -> Reply<Option<SystemTime>> {
-        self.reply(move |table| async move {
-            let end = table.end();
-            table.bucket.server_time(&table.engine.connection, end).await
-        })
+        self.question(move |table, end| async move { table.bucket.server_time(&table.engine.connection, end).await })
     }
 
     fn describe(&self) -> Value {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "document.h"
 #include "larder.h"
 
 enum { MOST_NAMED = 32, FAULT_LENGTH = 2048 };
@@ -88,7 +89,7 @@ const char *text_of(const cJSON *object, const char *field);
 int64_t number_of(const cJSON *object, const char *field, int64_t otherwise);
 
 /* kind.c: types, and names that no other run on the same servers has. */
-cJSON *read_document(const char *path);
+
 bool find_kind(const char *name, const cJSON *servers, kind_t *kind);
 bool is_excepted(const cJSON *test, const char *variant);
 bool exceptions_are_variants(const cJSON *test, const cJSON *servers);

@@ -5,21 +5,6 @@
 
 static const char *const local[] = {"memory", "fault", "noop", NULL};
 
-cJSON *read_document(const char *path) {
-  FILE *file = fopen(path, "rb");
-  if (!file) return NULL;
-  fseek(file, 0, SEEK_END);
-  size_t length = (size_t)ftell(file);
-  rewind(file);
-  char *text = malloc(length + 1);
-  size_t count = fread(text, 1, length, file);
-  text[count] = 0;
-  fclose(file);
-  cJSON *document = cJSON_Parse(text);
-  free(text);
-  return document;
-}
-
 /* A type that needs servers is not found when the file does not have it. */
 bool find_kind(const char *name, const cJSON *servers, kind_t *kind) {
   *kind = (kind_t){.name = name};
