@@ -118,17 +118,21 @@ fn a_record_that_is_written_when_another_one_of_its_key_expires_stays() {
 }
 
 #[test]
-fn a_bucket_where_the_server_leaves_marks_of_ends_is_named() {
+fn a_bucket_where_the_server_leaves_marks_of_ends_is_named_and_told_of_no_ends() {
     let (address, name) = (current(), bucket());
     let stream = json!({
         "name": format!("KV_{name}"), "subjects": [format!("$KV.{name}.>")], "max_msgs_per_subject": 1,
         "discard": "new", "allow_direct": true, "allow_rollup_hdrs": true, "allow_msg_ttl": true,
         "subject_delete_marker_ttl": 2_000_000_000_u64,
     });
-    let answer = Foreign::new(&address).api(&format!("STREAM.CREATE.KV_{name}"), stream);
+    let foreign = Foreign::new(&address);
+    let answer = foreign.api(&format!("STREAM.CREATE.KV_{name}"), stream);
     assert!(answer.get("error").is_none(), "{answer}");
     let store = store(&address, &name, json!({}));
-    put(&store, b"k", b"v");
+    done(wait(store.put(b"k", b"v", &living(Duration::from_secs(60)))));
+    let message = foreign.last(&format!("KV_{name}"), &format!("$KV.{name}.>"));
+    assert!(message.0.contains("Larder-Expires: ") && !message.0.contains("Nats-TTL"), "{message:?}");
+    assert_eq!(store.describe()["capabilities"]["lifespan"], "by readers");
     let differences = store.describe()["differences"].to_string();
     assert!(differences.contains("subject_delete_marker_ttl_ms") && differences.contains("2000"), "{differences}");
 }

@@ -37,6 +37,8 @@ fn a_watch_tells_what_happened_to_the_records_of_its_table() {
             put(&store, b"there", b"2");
             let revision = put(&store, b"new", b"3");
             put(&other, b"new", b"other");
+            // A bucket keeps the last message of each key: a server that is slow to pass on may have nothing else left.
+            let before = [&now, &all, &some].map(|watch| events_until(watch, Created));
             wait(store.remove(b"new", None)).expect("removed");
             done(wait(store.put(b"brief", b"4", &living(Duration::from_millis(1800)))));
             let text = |kind, key: &str, value: &str| (kind, key.to_owned(), value.to_owned());
@@ -47,14 +49,15 @@ fn a_watch_tells_what_happened_to_the_records_of_its_table() {
                 text(Created, "brief", "4"),
                 text(Expired, "brief", ""),
             ];
-            for watch in [&now, &all] {
-                let events = events_until(watch, Expired);
+            let [of_now, of_all, of_some] = before;
+            for (mut events, watch) in [(of_now, &now), (of_all, &all)] {
+                events.extend(events_until(watch, Expired));
                 assert_eq!(told(&events), expected, "{format}");
                 assert_eq!(events[2].record.as_ref().map(|record| record.revision()), Some(revision));
                 assert!(events.iter().all(|event| !event.initial));
             }
-            assert_eq!(told(&events_until(&some, Removed)), expected[1..3]);
-            // The server's own mark of the expiry tells nothing anew, and the key is a new one.
+            assert_eq!(told(&[of_some, events_until(&some, Removed)].concat()), expected[1..3]);
+            // That the server removes the message then tells nothing anew, and the key is a new one.
             std::thread::sleep(Duration::from_millis(800));
             put(&store, b"brief", b"5");
             assert_eq!(told(&events_until(&all, Created)), [text(Created, "brief", "5")]);

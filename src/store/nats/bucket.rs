@@ -95,9 +95,10 @@ impl Facts {
     }
 
     /// Whether the server can be told to remove a message after a while. Not where it keeps older ones of the same key: the
-    /// last of them would be what the key has then.
+    /// last of them would be what the key has then. Nor where it leaves a mark in the message's place, which may wipe out one
+    /// that was written since.
     pub fn drops_messages(&self) -> bool {
-        self.allow_msg_ttl && self.history == 1
+        self.allow_msg_ttl && self.history == 1 && self.end_marks_ms == 0
     }
 
     /// Where the stream is not as the settings ask; each a name, what was asked and what there is.

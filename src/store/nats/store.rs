@@ -384,6 +384,7 @@ fn capabilities(config: &NatsConfig, facts: Option<&Facts>) -> Value {
         "read_your_writes": config.read_your_writes || facts.is_some_and(|facts| facts.replicas == 1 || !facts.allow_direct),
         "replicas_acknowledged": facts.map(|facts| facts.replicas / 2),
         "tables_apart": apart,
-        "watch": "changes in their order, continued over reconnects; a removed record is told of without its value",
+        "watch": "changes in their order, continued over reconnects; of a key that changes faster than the server passes on, the \
+                  last change; a removed record is told of without its value",
     })
 }
