@@ -89,14 +89,19 @@ impl Load {
         self.ledger.lock().expect("no panic").acknowledged_count()
     }
 
-    /// Ends it, reads everything by a client of its own, and counts.
-    pub fn finish(self, reader: &Arc<dyn Store>, could_go_on: Instant) -> Tally {
+    /// Ends the writing.
+    pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
         let end = Instant::now() + Duration::from_secs(60);
         while Arc::strong_count(&self.running) > 1 {
             assert!(Instant::now() < end, "a writer hangs");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Ends it, reads everything by a client of its own, and counts.
+    pub fn finish(self, reader: &Arc<dyn Store>, could_go_on: Instant) -> Tally {
+        self.stop();
         // Writes that are still on the way to a server that hung come now or never.
         std::thread::sleep(Duration::from_millis(300));
         let ledger = self.ledger.lock().expect("no panic");

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 
+use super::silence::Sent;
+
 /// How long a connection may be idle before the kernel asks whether the other side is there.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
@@ -81,6 +83,15 @@ fn prepared(socket: TcpStream) -> io::Result<TcpStream> {
     Ok(socket)
 }
 
+/// Has a connection that is about to be closed forget what the other side has not taken. The kernel would go on sending it for
+/// minutes, and where a wire is whole again a write that was given up would arrive after others that were acknowledged since.
+pub fn forget_unsent(socket: &TcpStream) {
+    if Sent::of(socket).is_ok_and(|sent| sent.queued > 0) {
+        // It fails on nothing that is a socket.
+        let _ = socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO));
+    }
+}
+
 /// A number of IPv6 without the brackets that it has in an address.
 pub fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
@@ -88,6 +99,8 @@ pub fn bare(host: &str) -> &str {
 
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     #[test]
@@ -122,6 +135,33 @@ mod tests {
         let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
         let is_one = |fields: &[&str]| fields[2].ends_with(&port) && fields[3] == SYN_SENT;
         table.lines().skip(1).filter(|line| is_one(&line.split_whitespace().collect::<Vec<_>>())).count()
+    }
+
+    #[tokio::test]
+    async fn what_the_other_side_has_not_taken_is_forgotten() {
+        const MUCH: usize = 64 << 20;
+        for forgets in [false, true] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let ours = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it listens");
+            let (mut theirs, _) = listener.accept().await.expect("a connection");
+            let bytes = vec![0; MUCH];
+            let mut sent = 0;
+            ours.writable().await.expect("room");
+            while let Ok(count) = ours.try_write(&bytes) {
+                sent += count;
+            }
+            assert!(Sent::of(&ours).expect("Linux").queued > 0);
+            if forgets {
+                forget_unsent(&ours);
+            }
+            drop(ours);
+            let mut received = 0;
+            let mut part = vec![0; 1 << 20];
+            while let Ok(count @ 1..) = theirs.read(&mut part).await {
+                received += count;
+            }
+            assert_eq!(received < sent, forgets, "{received} of {sent}");
+        }
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ use crate::store::remote::expiry::Expiry;
 use crate::store::remote::outgoing::Outgoing;
 use crate::store::remote::silence::{Sent, Silence, Verdict};
 use crate::store::remote::slots::{Slots, Token};
+use crate::store::remote::socket::forget_unsent;
 
 struct Driver {
     stream: Stream,
@@ -60,6 +61,9 @@ pub(super) async fn drive(stream: Stream, parser: Parser, shared: Arc<Shared>) {
         Ok(_) => drive::drive(&mut driver).await,
         Err(reason) => reason,
     };
+    // Before anybody is told that a write is given up, and writes anew.
+    forget_unsent(driver.stream.socket());
+    drop(driver.stream);
     driver.shared.end(&reason);
 }
 

@@ -20,6 +20,7 @@ use crate::store::remote::expiry::Expiry;
 use crate::store::remote::outgoing::Outgoing;
 use crate::store::remote::silence::{Sent, Silence, Verdict};
 use crate::store::remote::slots::Token;
+use crate::store::remote::socket::forget_unsent;
 
 struct InFlight {
     left: u32,
@@ -62,6 +63,9 @@ pub(super) async fn drive(stream: Stream, shared: Arc<Shared>, pushes: Option<pu
     // However the task ends: nobody else would tell the requests.
     let _end = EndOnDrop(Arc::clone(&driver.shared));
     let reason = drive::drive(&mut driver).await;
+    // Before anybody is told that a write is given up, and writes anew.
+    forget_unsent(driver.stream.socket());
+    drop(driver.stream);
     driver.shared.end(&reason);
 }
 
