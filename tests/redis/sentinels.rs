@@ -37,6 +37,27 @@ fn of_one_configured_sentinel_the_others_are_learned_and_every_one_is_listened_t
 }
 
 #[test]
+fn sentinels_that_announce_other_addresses_than_are_configured_are_followed_once() {
+    let group = Group::start(&Options::default(), &Options::default()).expect("a group");
+    let nodes: Vec<String> = group.sentinels.iter().map(|sentinel| local(&sentinel.address())).collect();
+    let opened = open(&format!("type = \"redis-sentinel\"\nnodes = {nodes:?}\nmaster = \"{MASTER}\""));
+    put(&opened.store, b"k", b"1");
+    // They have been asked for one another after a second.
+    std::thread::sleep(Duration::from_secs(3));
+    let listed = opened.store.describe()["sentinels"].clone();
+    let is_configured = |sentinel: &serde_json::Value| {
+        sentinel["reachable"] == true && nodes.iter().any(|node| sentinel["address"] == node.as_str())
+    };
+    let listed = listed.as_array().expect("a list");
+    assert!(listed.len() == 3 && listed.iter().all(is_configured), "{listed:?}");
+}
+
+/// The address by the machine's name for itself.
+fn local(address: &str) -> String {
+    address.replace("127.0.0.1", "localhost")
+}
+
+#[test]
 fn a_replica_that_a_sentinel_names_as_the_master_is_neither_read_nor_written_to() {
     let servers = Redis::with_replicas(&Options::default(), 1).expect("servers");
     let (master, replica) = (open(&format!("redis://{}", servers[0].address())), &servers[1]);

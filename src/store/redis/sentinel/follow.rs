@@ -21,7 +21,8 @@ const EAGER_INTERVAL: Duration = Duration::from_millis(25);
 const EAGER: Duration = Duration::from_secs(2);
 /// How long its answer may take.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often it is asked for the other sentinels: each so many times that it is asked.
+/// How often it is asked for the other sentinels: each so many times that it is asked, and not the first time, when those
+/// that are configured have not all said yet who they are.
 const ASKED_FOR_OTHERS: u32 = 10;
 
 /// What a sentinel announces that may change the answer. `+promoted-slave` comes before `+switch-master`: from there
@@ -88,7 +89,7 @@ async fn session(monitor: &std::sync::Arc<Monitor>, address: &Address) -> Result
             }
             reason = listening.0.wait_for_end() => return Err(lost(address, &reason)),
         }
-        ask(monitor, address, &asking.0, round.is_multiple_of(ASKED_FOR_OTHERS)).await?;
+        ask(monitor, address, &asking.0, round % ASKED_FOR_OTHERS == 1).await?;
         let now = Instant::now();
         next = now + if now < eager_until { EAGER_INTERVAL } else { INTERVAL };
     }
@@ -126,8 +127,9 @@ async fn ask(
     };
     monitor.saw(address, Ok(seen));
     for other in answers.get(4).and_then(Value::as_array).unwrap_or_default() {
-        if let Some(other) = view::instance(other) {
-            monitor.follow(other);
+        let id = other.field("runid").and_then(Value::as_text).unwrap_or_default();
+        if let Some(address) = view::instance(other).filter(|_| !monitor.hears(id)) {
+            monitor.follow(address);
         }
     }
     Ok(())

@@ -102,6 +102,12 @@ impl Monitor {
         });
     }
 
+    /// Whether a sentinel of this id is heard already, by whatever address: containers announce others than they have outside.
+    fn hears(&self, id: &str) -> bool {
+        let is_it = |sighting: &Sighting| sighting.view.as_ref().is_some_and(|view| view.id == id);
+        !id.is_empty() && self.sightings.lock().values().any(is_it)
+    }
+
     /// Tells of changes in what is known; subscribe before looking.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
