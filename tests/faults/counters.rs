@@ -63,6 +63,6 @@ impl Counters {
             (self.acknowledged.load(Ordering::Relaxed), self.ambiguous.load(Ordering::Relaxed));
         tally.swapped += acknowledged;
         tally.lost += acknowledged.saturating_sub(number);
-        tally.phantom += number.saturating_sub(acknowledged + ambiguous);
+        tally.unclaimed += number.saturating_sub(acknowledged + ambiguous);
     }
 }

@@ -22,8 +22,10 @@ pub struct Tally {
     pub refused: u64,
     /// Refused writes that happened nevertheless.
     pub phantom: u64,
-    /// Increments by compare-and-swap that were acknowledged; their losses and phantoms count above.
+    /// Increments by compare-and-swap that were acknowledged; their losses count above.
     pub swapped: u64,
+    /// Increments that happened although their callers were told that another one was first, or that they were refused.
+    pub unclaimed: u64,
     /// Keys of which the watch did not tell the last value.
     pub unseen: u64,
     /// Events that told what had been told.
@@ -121,6 +123,7 @@ impl Tally {
         self.refused += other.refused;
         self.phantom += other.phantom;
         self.swapped += other.swapped;
+        self.unclaimed += other.unclaimed;
         self.unseen += other.unseen;
         self.repeated += other.repeated;
         self.stale += other.stale;

@@ -52,9 +52,9 @@ fn main() -> ExitCode {
     let only = value("--only").unwrap_or_default();
     let chosen: Vec<Scenario> = scenarios().into_iter().filter(|scenario| scenario.name.contains(&only)).collect();
     println!(
-        "| fault | rounds | acknowledged | lost | ambiguous | late | refused | phantom | swapped | unseen | repeated | stale | gap ms | follow ms, median | worst |"
+        "| fault | rounds | acknowledged | lost | ambiguous | late | refused | phantom | swapped | unclaimed | unseen | repeated | stale | gap ms | follow ms, median | worst |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     // Servers are waited for more than they work, so some scenarios go on at once.
     let (queue, failed) = (std::sync::Mutex::new(chosen.into_iter()), std::sync::atomic::AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -110,7 +110,7 @@ fn parent(scenario: &Scenario, rounds: usize) -> bool {
     };
     let number = |name: &str| tally[name].as_u64().expect("a number");
     println!(
-        "| {} | {rounds} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+        "| {} | {rounds} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         scenario.name,
         number("acknowledged"),
         number("lost"),
@@ -119,6 +119,7 @@ fn parent(scenario: &Scenario, rounds: usize) -> bool {
         number("refused"),
         number("phantom"),
         number("swapped"),
+        number("unclaimed"),
         number("unseen"),
         number("repeated"),
         number("stale"),
@@ -128,6 +129,9 @@ fn parent(scenario: &Scenario, rounds: usize) -> bool {
     );
     let broken = number("phantom") + number("unseen") + number("repeated");
     let is_lost = scenario.durable && number("lost") > 0;
+    // Two NATS servers may take themselves for the leader for a moment; `tests/faults/README.md` says what comes of it.
+    let is_known = scenario.name.starts_with("NATS, three replicas");
+    let broken = broken + if is_known { 0 } else { number("unclaimed") };
     let fine = broken == 0 && !is_lost && number("acknowledged") > 0 && number("swapped") > 0;
     if !fine {
         println!("| {} | FAILED: a promise was broken |", scenario.name);
@@ -146,6 +150,7 @@ fn as_json(tally: &Tally) -> Value {
         "refused": tally.refused,
         "phantom": tally.phantom,
         "swapped": tally.swapped,
+        "unclaimed": tally.unclaimed,
         "unseen": tally.unseen,
         "repeated": tally.repeated,
         "stale": tally.stale,
