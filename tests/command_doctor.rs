@@ -21,6 +21,8 @@ mod redis_tls;
 mod sentinels;
 #[path = "doctor/silence.rs"]
 mod silence;
+#[path = "doctor/tls.rs"]
+mod tls;
 #[path = "doctor/variables.rs"]
 mod variables;
 

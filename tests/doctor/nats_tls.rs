@@ -4,8 +4,7 @@ use crate::examination::{Failure, fails, fails_in_every_format, is_well, nats_co
 use crate::servers::certificates::Certificates;
 use crate::servers::nats::{Nats, Options, Tls};
 use crate::servers::place::Place;
-
-const BRIEFLY: [&str; 2] = ["--timeout", "3s"];
+use crate::tls::{BRIEFLY, our_certificate_leads_to_its_settings, root_ca};
 
 fn server(tls: Tls) -> Nats {
     Nats::single(&Options { tls, ..Options::default() }).expect("a server")
@@ -13,10 +12,6 @@ fn server(tls: Tls) -> Nats {
 
 fn config(nats: &Nats, more: &str) -> String {
     nats_config(&nats.addresses()[0], more)
-}
-
-fn root_ca(files: &Certificates) -> String {
-    format!("tls_root_ca = {:?}\n", files.root_ca)
 }
 
 #[test]
@@ -69,18 +64,5 @@ fn a_certificate_that_is_out_of_date_is_told_with_its_end() {
 fn a_certificate_of_ours_that_is_missing_or_not_taken_leads_to_its_settings() {
     let files = Certificates::new().expect("certificates");
     let nats = server(Tls::mutual(&files));
-    let ours = |certificate: &std::path::Path, key: &std::path::Path| {
-        format!("{}tls_certificate = {certificate:?}\ntls_key = {key:?}\n", root_ca(&files))
-    };
-    let expected = Failure {
-        step: "tls",
-        code: 4,
-        detail: "fatal alert",
-        advice: "asks for a certificate of ours: set stores.n.tls_certificate and stores.n.tls_key",
-    };
-    fails_in_every_format(&config(&nats, &root_ca(&files)), &BRIEFLY, expected);
-    let strangers = ours(&files.other_client_certificate, &files.other_client_key);
-    let advice = "does not take our certificate, stores.n.tls_certificate";
-    fails(&config(&nats, &strangers), &BRIEFLY, Failure { advice, ..expected });
-    is_well(&config(&nats, &ours(&files.client_certificate, &files.client_key)), &[]);
+    our_certificate_leads_to_its_settings(&files, "n", |more| config(&nats, more));
 }

@@ -4,15 +4,10 @@ use crate::examination::{Failure, fails, fails_in_every_format, is_well, redis_c
 use crate::servers::certificates::Certificates;
 use crate::servers::place::Place;
 use crate::servers::redis::{Options, Redis};
-
-const BRIEFLY: [&str; 2] = ["--timeout", "3s"];
+use crate::tls::{BRIEFLY, our_certificate_leads_to_its_settings, root_ca};
 
 fn config(server: &Redis, more: &str) -> String {
     redis_config(&server.address(), more)
-}
-
-fn root_ca(files: &Certificates) -> String {
-    format!("tls_root_ca = {:?}\n", files.root_ca)
 }
 
 #[test]
@@ -64,18 +59,5 @@ fn names_and_ends_of_certificates_are_looked_at() {
 fn a_certificate_of_ours_that_is_missing_or_not_taken_leads_to_its_settings() {
     let files = Certificates::new().expect("certificates");
     let server = Redis::start(&Options::default().with_mutual_tls(&files)).expect("a server");
-    let ours = |certificate: &std::path::Path, key: &std::path::Path| {
-        format!("{}tls_certificate = {certificate:?}\ntls_key = {key:?}\n", root_ca(&files))
-    };
-    let expected = Failure {
-        step: "tls",
-        code: 4,
-        detail: "fatal alert",
-        advice: "set stores.sessions.tls_certificate and stores.sessions.tls_key",
-    };
-    fails_in_every_format(&config(&server, &root_ca(&files)), &BRIEFLY, expected);
-    let strangers = ours(&files.other_client_certificate, &files.other_client_key);
-    let advice = "does not take our certificate, stores.sessions.tls_certificate";
-    fails(&config(&server, &strangers), &BRIEFLY, Failure { advice, ..expected });
-    is_well(&config(&server, &ours(&files.client_certificate, &files.client_key)), &[]);
+    our_certificate_leads_to_its_settings(&files, "sessions", |more| config(&server, more));
 }
