@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 /// How far apart two looks for deadlines that have passed are at least: each goes over all slots.
 const APART: Duration = Duration::from_millis(5);
+/// How many answers wait for a caller besides the first.
+const MOST_FURTHER: usize = 4;
 
 /// Names a request for as long as its connection is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +62,16 @@ enum State<A> {
     Queued,
     /// Sent, as the so-many-eth.
     Sent(u64),
+    /// Answered, and its caller waits for what else comes.
+    Kept,
     Done(Outcome<A>),
 }
 
 struct Slot<R, A> {
     generation: u32,
     state: State<A>,
+    /// What came after an answer that was not taken yet.
+    further: Vec<A>,
     request: R,
     deadline: Instant,
     waker: Option<Waker>,
@@ -94,7 +100,8 @@ impl<R: Default, A> Slots<R, A> {
         self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
         let Some(place) = self.free.pop() else {
             let place = u32::try_from(self.slots.len()).expect("fewer requests than memory holds");
-            self.slots.push(Slot { generation: 1, state: State::Queued, request, deadline, waker: None });
+            let (state, further) = (State::Queued, Vec::new());
+            self.slots.push(Slot { generation: 1, state, further, request, deadline, waker: None });
             return Token { place, generation: 1 };
         };
         let slot = &mut self.slots[place as usize];
@@ -119,11 +126,21 @@ impl<R: Default, A> Slots<R, A> {
         slot.waker.take()
     }
 
-    /// Gives a request that was sent its answer; whoever is given back has to be woken.
+    /// Gives a request that was sent its answer, or another one; whoever is given back has to be woken.
     pub fn answer(&mut self, token: Token, answer: A) -> Option<Waker> {
-        let slot = find(&mut self.slots, token).filter(|slot| matches!(slot.state, State::Sent(_)))?;
+        let slot = find(&mut self.slots, token)?;
+        match slot.state {
+            State::Sent(_) => self.unanswered -= 1,
+            State::Kept => {}
+            State::Done(Outcome::Answer(_)) => {
+                if slot.further.len() < MOST_FURTHER {
+                    slot.further.push(answer);
+                }
+                return None;
+            }
+            State::Free | State::Queued | State::Done(_) => return None,
+        }
         slot.state = State::Done(Outcome::Answer(answer));
-        self.unanswered -= 1;
         slot.waker.take()
     }
 
@@ -174,11 +191,11 @@ impl<R: Default, A> Slots<R, A> {
         for slot in &mut self.slots {
             let sent = match slot.state {
                 State::Queued => false,
-                State::Sent(_) => true,
+                State::Sent(_) | State::Kept => true,
                 State::Free | State::Done(_) => continue,
             };
             if let Some(outcome) = outcome(slot, sent) {
-                self.unanswered -= usize::from(sent);
+                self.unanswered -= usize::from(matches!(slot.state, State::Sent(_)));
                 slot.state = State::Done(outcome);
                 wakers.extend(slot.waker.take());
             }
@@ -213,12 +230,28 @@ impl<R: Default, A> Slots<R, A> {
         Poll::Ready((outcome, request))
     }
 
+    /// As [`Slots::poll`], for a caller that may ask again: an answer leaves it its slot, until it releases that.
+    pub fn poll_further(&mut self, token: Token, context: &mut Context<'_>) -> Poll<Outcome<A>> {
+        if let Some(slot) = find(&mut self.slots, token) {
+            let next = match slot.further.is_empty() {
+                true => State::Kept,
+                false => State::Done(Outcome::Answer(slot.further.remove(0))),
+            };
+            match std::mem::replace(&mut slot.state, next) {
+                State::Done(outcome @ Outcome::Answer(_)) => return Poll::Ready(outcome),
+                state => slot.state = state,
+            }
+        }
+        self.poll(token, context).map(|(outcome, _)| outcome)
+    }
+
     /// Frees the slot of a request that nobody waits for any more.
     pub fn release(&mut self, token: Token) {
         let Some(slot) = find(&mut self.slots, token) else { return };
         self.unanswered -= usize::from(matches!(slot.state, State::Sent(_)));
         slot.generation = slot.generation.checked_add(1).unwrap_or(1);
         (slot.state, slot.waker, slot.request) = (State::Free, None, R::default());
+        slot.further.clear();
         self.free.push(token.place);
     }
 }
@@ -370,6 +403,46 @@ mod tests {
             assert!(poll(&mut slots, token).is_ready());
         }
         assert_eq!(slots.unanswered(), 0);
+    }
+
+    #[test]
+    fn who_asks_further_is_given_each_answer_and_then_the_end() {
+        let mut slots = Words::default();
+        let token = slots.take("a", later(9));
+        let further = |slots: &mut Words| slots.poll_further(token, &mut Context::from_waker(Waker::noop()));
+        slots.send(token);
+        assert_eq!(further(&mut slots), Poll::Pending);
+        slots.answer(token, "1");
+        slots.answer(token, "2");
+        for answer in ["1", "2"] {
+            assert_eq!(further(&mut slots), Poll::Ready(Outcome::Answer(answer)));
+        }
+        assert_eq!((further(&mut slots), slots.unanswered()), (Poll::Pending, 0));
+        assert!(slots.answer(token, "3").is_some(), "it waits");
+        assert_eq!(further(&mut slots), Poll::Ready(Outcome::Answer("3")));
+        slots.end();
+        assert_eq!((further(&mut slots), slots.unanswered()), (Poll::Ready(Outcome::Ended { sent: true }), 0));
+    }
+
+    #[test]
+    fn a_slot_that_was_kept_has_the_deadline_of_its_request_and_is_free_once_released() {
+        let mut slots = Words::default();
+        let soon = later(1);
+        let [late, released] = ["a", "b"].map(|request| slots.take(request, soon));
+        for token in [late, released] {
+            slots.send(token);
+            slots.answer(token, "1");
+            slots.answer(token, "2");
+            assert!(slots.poll_further(token, &mut Context::from_waker(Waker::noop())).is_ready());
+        }
+        slots.release(released);
+        let next = slots.take("c", later(9));
+        assert_eq!(next.place, released.place);
+        slots.send(next);
+        assert_eq!(poll(&mut slots, next), Poll::Pending, "the answer that nobody took was another one's");
+        assert!(slots.poll_further(late, &mut Context::from_waker(Waker::noop())).is_ready());
+        slots.expire(soon);
+        assert_eq!(poll(&mut slots, late), Poll::Ready((Outcome::Late { sent: true }, "a")));
     }
 
     #[test]
