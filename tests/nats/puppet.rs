@@ -12,11 +12,14 @@ pub const INFO: &str =
     r#""server_name":"puppet","version":"2.15.2","max_payload":1048576,"headers":true,"jetstream":true"#;
 
 /// A request that came.
+#[derive(Clone)]
 pub struct Asked {
     /// Its subject.
     pub subject: String,
     /// Where its answer goes.
     pub reply: String,
+    /// Its headers as they stand on the wire; empty where it has none.
+    pub headers: String,
     /// Its body; null where it is no JSON.
     pub body: Value,
 }
@@ -87,10 +90,12 @@ pub fn start(mut script: impl FnMut(&mut Line, &Asked) + Send + 'static) -> Stri
                 ["PING"] => write!(line.stream, "PONG\r\n").expect("sent"),
                 ["SUB", inbox, number] => drop(line.subscriptions.insert(inbox.to_owned(), number.to_owned())),
                 ["PUB", subject, reply, length] => {
-                    let mut body = vec![0; length.parse::<usize>().expect("a length") + 2];
-                    reader.read_exact(&mut body).expect("a body");
-                    let body = serde_json::from_slice(&body).unwrap_or_default();
-                    script(&mut line, &Asked { subject: subject.to_owned(), reply: reply.to_owned(), body });
+                    let asked = asked(&mut reader, [subject, reply, "0", length]);
+                    script(&mut line, &asked);
+                }
+                ["HPUB", subject, reply, of_headers, length] => {
+                    let asked = asked(&mut reader, [subject, reply, of_headers, length]);
+                    script(&mut line, &asked);
                 }
                 _ => {}
             }
@@ -98,6 +103,20 @@ pub fn start(mut script: impl FnMut(&mut Line, &Asked) + Send + 'static) -> Stri
         }
     });
     address
+}
+
+/// Reads what follows a request's first line.
+fn asked(reader: &mut impl Read, [subject, reply, of_headers, length]: [&str; 4]) -> Asked {
+    let number = |text: &str| text.parse::<usize>().expect("a length");
+    let mut bytes = vec![0; number(length) + 2];
+    reader.read_exact(&mut bytes).expect("a body");
+    let (headers, body) = bytes.split_at(number(of_headers));
+    Asked {
+        subject: subject.to_owned(),
+        reply: reply.to_owned(),
+        headers: String::from_utf8_lossy(headers).into_owned(),
+        body: serde_json::from_slice(body).unwrap_or_default(),
+    }
 }
 
 /// The description of a stream: when it was created, on how many servers it is, and its last sequence.

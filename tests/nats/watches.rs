@@ -134,6 +134,32 @@ fn a_bucket_that_was_made_anew_is_told_of_when_the_first_attempt_to_resume_fails
 }
 
 #[test]
+fn a_server_that_is_behind_makes_no_watch_believe_that_the_bucket_is_another_one() {
+    let (mut consumers, mut looks_behind) = (0, 3);
+    let address = puppet::start(move |line, asked| match asked.subject.as_str() {
+        "$JS.API.STREAM.INFO.KV_b" => {
+            // It led until it was cut off, and answers as it did then.
+            let is_behind = consumers == 2 && looks_behind > 0;
+            looks_behind -= i32::from(is_behind);
+            line.answer(asked, &puppet::stream("then", 3, if is_behind { 5 } else { 7 }));
+        }
+        "$JS.API.CONSUMER.CREATE.KV_b" => {
+            consumers += 1;
+            line.answer(asked, &puppet::consumer(u64::from(consumers != 2)));
+            match consumers {
+                1 => line.push(&asked.inbox(), "$KV.b.k1", (7, 1), 0),
+                2 => line.tell(&asked.inbox(), "409 Consumer Deleted", ""),
+                _ => line.push(&asked.inbox(), "$KV.b.k2", (8, 1), 0),
+            }
+        }
+        _ => {}
+    });
+    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+    let watch = wait(store.watch(&WatchOptions::default())).expect("a watch");
+    assert_eq!(told(&events_until(&watch, Created)), [(Created, "k2".to_owned(), "v".to_owned())]);
+}
+
+#[test]
 fn a_watch_misses_and_repeats_nothing_when_its_server_dies_or_hangs() {
     let mut nats = Nats::single(&Options::default()).expect("a server");
     let address = nats.addresses()[0].clone();

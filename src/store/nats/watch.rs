@@ -26,7 +26,7 @@ use super::entry;
 use super::protocol::{Mark, Stored};
 use super::snapshot::{Goal, snapshot};
 use super::store::Table;
-use crate::error::{Result, Status};
+use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
 use crate::runtime;
 use crate::store::event::{Event, EventKind, Watch};
@@ -39,6 +39,8 @@ use crate::{clock, clock::NEVER};
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// How often the leader of a replicated bucket is asked what an idle watch should have seen.
 const CHECK: Duration = Duration::from_secs(2);
+/// How long one of several servers may say that a bucket has less than was seen, before that is believed.
+const BEHIND: Duration = Duration::from_secs(10);
 /// How many ends of records that were written over are kept whatever the number of keys.
 const SPARE_EXPIRIES: usize = 1024;
 /// The pause between two looks for a bucket that is gone.
@@ -139,6 +141,8 @@ struct Watcher {
     checked: Instant,
     /// The message that it then had.
     awaited: Option<u64>,
+    /// Since when the bucket is said to have less than was seen.
+    behind: Option<Instant>,
 }
 
 impl Watcher {
@@ -159,6 +163,7 @@ impl Watcher {
             is_initial,
             checked: Instant::now(),
             awaited: None,
+            behind: None,
         }
     }
 
@@ -297,8 +302,7 @@ impl Watcher {
         let table = Arc::clone(&self.table);
         let attempt = || Instant::now() + ATTEMPT;
         let Some(facts) = table.bucket.refresh(&table.engine.connection, attempt()).await? else { return Ok(None) };
-        let is_another = facts.created != self.facts.created || facts.last_sequence < self.last;
-        if !is_another {
+        if !self.is_another(&facts)? {
             if clock::since_boot().saturating_sub(self.heard) > table.config().marker_age / 2 {
                 self.count_unmarked(&facts, attempt()).await?;
             }
@@ -321,6 +325,27 @@ impl Watcher {
         self.expiries.clear();
         self.last = 0;
         Ok(Some(feed))
+    }
+
+    /// Whether the bucket is another one than it was.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE` while it may as well be that one of several servers has not learned yet that it leads no more.
+    fn is_another(&mut self, facts: &Facts) -> Result<bool> {
+        if facts.created != self.facts.created {
+            return Ok(true);
+        }
+        if facts.last_sequence >= self.last {
+            self.behind = None;
+            return Ok(false);
+        }
+        let since = *self.behind.get_or_insert_with(Instant::now);
+        if facts.replicas > 1 && since.elapsed() < BEHIND {
+            return Err(Error::new(Status::UNAVAILABLE, super::KIND, "the server that answers is behind"));
+        }
+        self.behind = None;
+        Ok(true)
     }
 
     /// Tells how many of the known keys are gone without a mark that the feed could show.
