@@ -22,5 +22,7 @@ mod puppet;
 mod replicas;
 #[path = "servers/mod.rs"]
 mod servers;
+#[path = "nats/two_leaders.rs"]
+mod two_leaders;
 #[path = "nats/watches.rs"]
 mod watches;

@@ -40,6 +40,9 @@ impl Observer {
                 let next = tokio::time::timeout(Duration::from_millis(100), super::load::whole(watch.next(MOST)));
                 let Ok(events) = next.await else { continue };
                 let events = events.expect("a watch goes on whatever happens");
+                if stop.load(Ordering::Acquire) {
+                    return;
+                }
                 assert!(!events.is_empty(), "the watch has ended");
                 if events.iter().any(|event| event.kind == EventKind::Lost) {
                     break;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
+use futures_util::StreamExt;
 use larder::config::settings::Settings;
 use larder::error::{Error, Result, Status};
 use larder::store::event::{Event, EventKind, Watch};
@@ -161,6 +162,20 @@ impl Foreign {
             String::from_utf8_lossy(&data_encoding::BASE64.decode(text.as_bytes()).expect("base64")).into_owned()
         };
         (part("hdrs"), part("data"))
+    }
+
+    /// Answers whatever is published under a subject, before anybody else does.
+    pub fn answer_all(&self, subject: &str, answer: Value) {
+        let client = self.client.clone();
+        let mut published = self.runtime.block_on(client.subscribe(subject.to_owned())).expect("a subscription");
+        self.runtime.block_on(client.flush()).expect("flushed");
+        self.runtime.spawn(async move {
+            while let Some(message) = published.next().await {
+                if let Some(reply) = message.reply {
+                    client.publish(reply, answer.to_string().into()).await.expect("sent");
+                }
+            }
+        });
     }
 
     pub fn messages(&self, stream: &str) -> u64 {

@@ -18,6 +18,7 @@ use super::TARGET;
 use super::config::{NatsConfig, Node};
 use super::protocol::ApiError;
 use super::session::{Asked, Session};
+use super::socket::Answers;
 use super::wire::{Headers, Message, Subject};
 use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
@@ -201,19 +202,34 @@ impl Connection {
     ) -> Result<Answer> {
         loop {
             let session = self.session(end).await?;
-            match session.ask(subject.clone(), payload.clone(), headers.cloned(), end).await {
-                Asked::Answer(message) => return Ok(Answer::Message(message)),
-                Asked::NoResponders => return Ok(Answer::NoResponders),
-                Asked::Denied(text) => return Err(denied(&text)),
-                Asked::Lost => return Err(ambiguous("the connection was lost before the server acknowledged it")),
-                Asked::TimedOut => return Err(ambiguous("the server did not acknowledge it before the deadline")),
-                Asked::Unsent if Instant::now() >= end => {
-                    let text = "the server took nothing before the deadline; the write was not sent";
-                    return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
-                }
-                // None of it has left: it goes to the next session.
-                Asked::Unsent => tokio::task::yield_now().await,
+            let asked = session.ask(subject.clone(), payload.clone(), headers.cloned(), end).await;
+            if let Some(answer) = written(asked, end)? {
+                return Ok(answer);
             }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// As [`Connection::write`], for what more than one may answer: gives the first answer, and what brings the others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::write`].
+    pub async fn write_further(
+        self: &Arc<Self>,
+        subject: Subject,
+        payload: Bytes,
+        headers: &Headers,
+        end: Instant,
+    ) -> Result<(Answer, Answers)> {
+        loop {
+            let session = self.session(end).await?;
+            let (asked, answers) =
+                session.ask_further(subject.clone(), payload.clone(), Some(headers.clone()), end).await;
+            if let Some(answer) = written(asked, end)? {
+                return Ok((answer, answers));
+            }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -397,6 +413,22 @@ impl Connection {
             }
             is_open
         });
+    }
+}
+
+/// What became of a write; `None` when none of it has left, so that it may go to the next session.
+fn written(asked: Asked, end: Instant) -> Result<Option<Answer>> {
+    match asked {
+        Asked::Answer(message) => Ok(Some(Answer::Message(message))),
+        Asked::NoResponders => Ok(Some(Answer::NoResponders)),
+        Asked::Denied(text) => Err(denied(&text)),
+        Asked::Lost => Err(ambiguous("the connection was lost before the server acknowledged it")),
+        Asked::TimedOut => Err(ambiguous("the server did not acknowledge it before the deadline")),
+        Asked::Unsent if Instant::now() >= end => {
+            let text = "the server took nothing before the deadline; the write was not sent";
+            Err(Error::new(Status::UNAVAILABLE, super::KIND, text))
+        }
+        Asked::Unsent => Ok(None),
     }
 }
 

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use super::attempt::Claim;
 use super::bucket::Facts;
 use super::protocol::{self, Mark, Stored};
 use super::wire::Headers;
@@ -57,14 +58,14 @@ impl Draft {
         Ok(Draft { body: body.into(), lifespan_ms, expires_unix_ms })
     }
 
-    /// The message's headers in a bucket; `expected` is the sequence that the key's last message must have.
-    pub fn headers(&self, facts: &Facts, expected: Option<u64>) -> Option<Headers> {
-        if self.lifespan_ms == 0 && expected.is_none() {
+    /// The message's headers in a bucket; `claim` is what it depends on.
+    pub fn headers(&self, facts: &Facts, claim: Option<Claim>) -> Option<Headers> {
+        if self.lifespan_ms == 0 && claim.is_none() {
             return None;
         }
         let mut headers = Headers::default();
-        if let Some(expected) = expected {
-            headers.insert(protocol::EXPECTED_LAST, expected);
+        if let Some(claim) = claim {
+            claim.put_into(&mut headers);
         }
         if self.lifespan_ms != 0 {
             headers.insert(protocol::EXPIRES, self.expires_unix_ms);

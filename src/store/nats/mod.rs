@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! backend ── config                      what the settings say, and the stores that share one connection
-//!   └─ store ── write, read, list, watch what a call means: conditions, lifespans, events
+//!   └─ store ── write, read, list, watch what a call means: lifespans, events
+//!       │         ├─ condition, attempt  writes that depend on what is there, and whether they were done
 //!       │         ├─ sweep               old marks in Larder's own buckets are removed along the way
 //!       │         ├─ key, entry          what a record looks like in a subject and a message
 //!       │         ├─ snapshot, consumer  all that a bucket holds; messages in their order
@@ -19,9 +20,11 @@
 //! The protocol is our own instead of a client's: that one makes a task and several allocations of each request, and its
 //! key-value layer asks twice where one question does and cannot say what became of a write.
 
+mod attempt;
 mod backend;
 mod batch;
 mod bucket;
+mod condition;
 pub mod config;
 mod connection;
 mod consumer;

@@ -35,6 +35,8 @@ const SEQUENCE: &str = "Nats-Sequence";
 const TIME_STAMP: &str = "Nats-Time-Stamp";
 /// The header with the end of a record's lifespan (milliseconds since 1970), for Larder's readers.
 pub(super) const EXPIRES: &str = "Larder-Expires";
+/// The header with the name of a conditional write, 32 digits of base 16, in buckets on several servers.
+pub(super) const WRITE: &str = "Larder-Write";
 
 /// Why the JetStream API refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +78,11 @@ impl ApiError {
     /// Whether it says that the key's last sequence is another one than was expected.
     pub fn is_wrong_sequence(&self) -> bool {
         matches!(self.number, WRONG_LAST_SEQUENCE | WRONG_LAST_SEQUENCE_CONSTANT)
+    }
+
+    /// The last sequence in such an answer; it is not in one that is for another write of the key under way.
+    pub fn last_sequence(&self) -> Option<u64> {
+        self.description.rsplit_once(": ")?.1.parse().ok()
     }
 }
 
@@ -132,6 +139,10 @@ pub struct Marks {
     pub expires_unix_ms: u64,
     /// How long the server keeps it, in milliseconds from when it was written; 0 for ever.
     pub ttl_ms: u64,
+    /// The last sequence of its key that it depended on.
+    pub expected: Option<u64>,
+    /// The name of the conditional write that made it; 0 where it has none.
+    pub write: u128,
 }
 
 impl Marks {
@@ -142,6 +153,8 @@ impl Marks {
             MARKER_REASON => self.mark = if value == "MaxAge" { Mark::Expired } else { Mark::Removed },
             EXPIRES => self.expires_unix_ms = value.parse().unwrap_or(0),
             TTL => self.ttl_ms = ttl_ms(value),
+            EXPECTED_LAST => self.expected = value.parse().ok(),
+            WRITE => self.write = u128::from_str_radix(value, 16).unwrap_or(0),
             _ => {}
         }
     }
@@ -289,6 +302,16 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_says_what_the_last_sequence_is_or_nothing() {
+        let last = |number, description: &str| {
+            ApiError { code: 400, number, description: description.to_owned() }.last_sequence()
+        };
+        assert_eq!(last(WRONG_LAST_SEQUENCE, "wrong last sequence: 17"), Some(17));
+        assert_eq!(last(WRONG_LAST_SEQUENCE, "wrong last sequence: ?"), None);
+        assert_eq!(last(WRONG_LAST_SEQUENCE_CONSTANT, "wrong last sequence"), None);
+    }
+
+    #[test]
     fn acknowledgements_and_refusals_are_told_apart() {
         type Case<'a> = (&'a [u8], Option<Result<u64, u64>>);
         let expected: [Case<'_>; 5] = [
@@ -341,7 +364,9 @@ mod tests {
     #[test]
     fn headers_say_what_a_message_is() {
         let marks = Marks::of_block(b"NATS/1.0\r\nKV-Operation: DEL\r\nNats-TTL: 1m30s\r\nLarder-Expires: 17\r\n\r\n");
-        assert_eq!(marks, Marks { mark: Mark::Removed, expires_unix_ms: 17, ttl_ms: 90_000 });
+        assert_eq!(marks, Marks { mark: Mark::Removed, expires_unix_ms: 17, ttl_ms: 90_000, ..Marks::default() });
+        let of_write = b"NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: 7\r\nLarder-Write: 00ff\r\n\r\n";
+        assert_eq!(Marks::of_block(of_write), Marks { expected: Some(7), write: 255, ..Marks::default() });
         assert_eq!(Marks::of_block(b"NATS/1.0\r\nNats-Marker-Reason: MaxAge\r\n\r\n").mark, Mark::Expired);
         assert_eq!(Marks::of_block(b"\xff\xfe").mark, Mark::None);
         assert_eq!((ttl_ms("5"), ttl_ms("never"), ttl_ms("2s")), (5000, 0, 2000));

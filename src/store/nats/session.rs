@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::config::{NatsConfig, Node};
-use super::socket::{self, Reply, Socket};
+use super::socket::{self, Answers, Reply, Socket};
 use super::wire::{Headers, Message, Subject};
 use crate::error::Result;
 use crate::store::remote::slots::Outcome;
@@ -89,7 +89,25 @@ impl Session {
 
     /// Sends a request and waits for its answer, at most until `end`.
     pub async fn ask(&self, subject: Subject, payload: Bytes, headers: Option<Headers>, end: Instant) -> Asked {
-        match self.socket.request(subject, headers, payload, end).await {
+        self.socket.request(subject, headers, payload, end).await.into()
+    }
+
+    /// As [`Session::ask`], for what more than one may answer: gives the first answer, and what brings the others.
+    pub async fn ask_further(
+        &self,
+        subject: Subject,
+        payload: Bytes,
+        headers: Option<Headers>,
+        end: Instant,
+    ) -> (Asked, Answers) {
+        let mut answers = self.socket.request_further(subject, headers, payload, end);
+        ((&mut answers).await.into(), answers)
+    }
+}
+
+impl From<Outcome<Reply>> for Asked {
+    fn from(outcome: Outcome<Reply>) -> Asked {
+        match outcome {
             Outcome::Answer(Reply::Message(message)) if message.status() == Some(NO_RESPONDERS) => Asked::NoResponders,
             Outcome::Answer(Reply::Message(message)) => Asked::Answer(message),
             Outcome::Answer(Reply::Denied(text)) => Asked::Denied(text),

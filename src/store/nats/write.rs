@@ -1,7 +1,4 @@
-//! Writing and removing records.
-//!
-//! Every condition becomes the sequence that the key's last message must have, which the server checks. The message with
-//! that sequence may be a mark or an expired record, which count as no record, so a condition reads before it writes.
+//! Writing records.
 
 use std::sync::Arc;
 
@@ -10,22 +7,20 @@ use tokio::time::Instant;
 
 use super::bucket::Facts;
 use super::connection::{Answer, foreign, pause};
-use super::entry::{self, Draft};
-use super::protocol::{self, ApiError, Stored};
+use super::entry::Draft;
+use super::protocol::{self, ApiError};
+use super::socket::Answers;
 use super::store::Table;
-use super::sweep::sweep_now_and_then;
 use super::wire::{Headers, Subject};
 use crate::error::{Error, Result, Status};
 use crate::store::options::{Condition, Durability, Lifetime, Outcome, PutOptions, Term};
 
-/// How often a write whose key others write all the time begins anew.
-const MOST_ROUNDS: usize = 64;
-
 /// What a publish was answered with.
-enum Published {
+pub(super) enum Published {
+    /// It was done, with this sequence.
     Done(u64),
-    /// The key's last message is another one than was expected.
-    WrongSequence,
+    /// The key's last message is another one than was expected: the one with this sequence, where the answer says so.
+    WrongSequence(Option<u64>),
 }
 
 /// A write that was prepared on its caller's thread.
@@ -64,9 +59,12 @@ impl Table {
         check_durability(write.durability, &facts)?;
         let outcome = match write.condition {
             Condition::Always => {
-                let revision = match self.publish(&facts, write, None, end).await? {
+                let headers = write.draft.headers(&facts, None);
+                self.check_size(&facts, write, headers.as_ref(), end).await?;
+                let subject = self.keys.subject(&write.nats_key);
+                let revision = match self.send(&subject, &write.draft.body, headers.as_ref(), end).await? {
                     Published::Done(revision) => revision,
-                    Published::WrongSequence => return Err(foreign()),
+                    Published::WrongSequence(_) => return Err(foreign()),
                 };
                 Outcome::Done { revision }
             }
@@ -79,109 +77,16 @@ impl Table {
         Ok(outcome)
     }
 
-    async fn put_if_absent(&self, mut facts: Arc<Facts>, write: &Write, end: Instant) -> Result<Outcome> {
-        let mut expected = 0;
-        for _ in 0..MOST_ROUNDS {
-            match self.publish(&facts, write, Some(expected), end).await? {
-                Published::Done(revision) => return Ok(Outcome::Done { revision }),
-                Published::WrongSequence => match self.leaders(&write.nats_key, end).await? {
-                    None => expected = 0,
-                    Some(stored) if self.is_live(&mut facts, &stored, end).await? => {
-                        return Ok(Outcome::Conflict { revision: stored.sequence });
-                    }
-                    Some(stored) => expected = stored.sequence,
-                },
-            }
-        }
-        Err(contended())
-    }
-
-    async fn put_if_revision(
-        &self,
-        mut facts: Arc<Facts>,
-        write: &Write,
-        revision: u64,
-        end: Instant,
-    ) -> Result<Outcome> {
-        for _ in 0..MOST_ROUNDS {
-            match self.leaders(&write.nats_key, end).await? {
-                Some(stored) if self.is_live(&mut facts, &stored, end).await? => {
-                    if stored.sequence != revision {
-                        return Ok(Outcome::Conflict { revision: stored.sequence });
-                    }
-                }
-                _ => return Ok(Outcome::NotFound),
-            }
-            if let Published::Done(revision) = self.publish(&facts, write, Some(revision), end).await? {
-                return Ok(Outcome::Done { revision });
-            }
-        }
-        Err(contended())
-    }
-
-    /// Removes a record, of any revision or of one only; the answer's revision is the one that it had.
-    ///
     /// # Errors
     ///
-    /// `UNAVAILABLE`, `AMBIGUOUS`, `AUTH`.
-    pub(super) async fn take_out(
-        self: &Arc<Self>,
-        nats_key: &str,
-        revision: Option<u64>,
+    /// `TOO_LARGE`, and as [`Connection::session`](super::connection::Connection::session).
+    pub(super) async fn check_size(
+        &self,
+        facts: &Facts,
+        write: &Write,
+        headers: Option<&Headers>,
         end: Instant,
-    ) -> Result<Outcome> {
-        let Some(mut facts) = self.facts(end).await? else { return Ok(Outcome::NotFound) };
-        for _ in 0..MOST_ROUNDS {
-            let present = match self.leaders(nats_key, end).await? {
-                Some(stored) if self.is_live(&mut facts, &stored, end).await? => stored.sequence,
-                _ => return Ok(Outcome::NotFound),
-            };
-            if revision.is_some_and(|revision| revision != present) {
-                return Ok(Outcome::Conflict { revision: present });
-            }
-            let subject = self.keys.subject(nats_key);
-            let headers = self.removal(&facts, present);
-            if let Published::Done(_) = self.send(&subject, &Bytes::new(), Some(&headers), end).await? {
-                self.engine.counters.removed(1);
-                sweep_now_and_then(self, &facts);
-                return Ok(Outcome::Done { revision: present });
-            }
-        }
-        Err(contended())
-    }
-
-    /// The headers of the mark of a removal. Where the server can, it removes the mark too, after a while.
-    fn removal(&self, facts: &Facts, expected: u64) -> Headers {
-        let mut headers = Headers::default();
-        headers.insert(protocol::OPERATION, "DEL");
-        headers.insert(protocol::EXPECTED_LAST, expected);
-        if facts.drops_messages() && facts.is_own {
-            let seconds = self.config().marker_age.as_secs().max(1);
-            headers.insert(protocol::TTL, seconds);
-        }
-        headers
-    }
-
-    /// Whether a message is a record that has not expired; its body is looked at where only that can tell, and the
-    /// bucket where its limit alone says no.
-    async fn is_live(&self, facts: &mut Arc<Facts>, stored: &Stored, end: Instant) -> Result<bool> {
-        if entry::is_dead_by_bucket_only(facts, stored) {
-            self.renew(facts, end).await?;
-        }
-        if !entry::is_live(facts, stored) {
-            return Ok(false);
-        }
-        // What cannot be decoded is there all the same: a write must be able to replace it, and a remove to remove it.
-        Ok(entry::record(self.keys.format(), facts, b"", stored).map_or(true, |record| record.is_some()))
-    }
-
-    async fn publish(&self, facts: &Facts, write: &Write, expected: Option<u64>, end: Instant) -> Result<Published> {
-        let headers = write.draft.headers(facts, expected);
-        self.check_size(facts, write, headers.as_ref(), end).await?;
-        self.send(&self.keys.subject(&write.nats_key), &write.draft.body, headers.as_ref(), end).await
-    }
-
-    async fn check_size(&self, facts: &Facts, write: &Write, headers: Option<&Headers>, end: Instant) -> Result<()> {
+    ) -> Result<()> {
         let session = self.engine.connection.session(end).await?;
         let whole = write.draft.body.len() + headers.map_or(0, Headers::length);
         let of_server = session.socket.max_payload();
@@ -201,19 +106,45 @@ impl Table {
         headers: Option<&Headers>,
         end: Instant,
     ) -> Result<Published> {
+        let connection = &self.engine.connection;
         loop {
-            let connection = &self.engine.connection;
-            match connection.write(subject.clone(), body.clone(), headers, end).await? {
-                Answer::Message(message) => {
-                    let Some(answer) = protocol::acknowledgement(&message.payload) else { return Err(foreign()) };
-                    match answer {
-                        Ok(sequence) => return Ok(Published::Done(sequence)),
-                        Err(error) if error.is_wrong_sequence() => return Ok(Published::WrongSequence),
-                        Err(error) => return Err(self.refused(&error)),
-                    }
-                }
-                Answer::NoResponders => Box::pin(self.find_taker(end)).await?,
+            let answer = connection.write(subject.clone(), body.clone(), headers, end).await?;
+            if let Some(published) = self.published(&answer)? {
+                return Ok(published);
             }
+            Box::pin(self.find_taker(end)).await?;
+        }
+    }
+
+    /// As `send`; gives what brings the answers of others, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::put`].
+    pub(super) async fn send_further(
+        &self,
+        subject: &Subject,
+        body: &Bytes,
+        headers: &Headers,
+        end: Instant,
+    ) -> Result<(Published, Answers)> {
+        let connection = &self.engine.connection;
+        loop {
+            let (answer, answers) = connection.write_further(subject.clone(), body.clone(), headers, end).await?;
+            if let Some(published) = self.published(&answer)? {
+                return Ok((published, answers));
+            }
+            Box::pin(self.find_taker(end)).await?;
+        }
+    }
+
+    /// What a publish was answered with; `None` when nobody has taken it.
+    fn published(&self, answer: &Answer) -> Result<Option<Published>> {
+        let Answer::Message(message) = answer else { return Ok(None) };
+        match protocol::acknowledgement(&message.payload).ok_or_else(foreign)? {
+            Ok(sequence) => Ok(Some(Published::Done(sequence))),
+            Err(error) if error.is_wrong_sequence() => Ok(Some(Published::WrongSequence(error.last_sequence()))),
+            Err(error) => Err(self.refused(&error)),
         }
     }
 
@@ -282,11 +213,6 @@ fn check_durability(durability: Durability, facts: &Facts) -> Result<()> {
     let text =
         format!("{text}; the bucket is on {replicas} servers, and an acknowledgement covers {covered} besides one");
     Err(Error::new(Status::UNSUPPORTED, "durability", text))
-}
-
-fn contended() -> Error {
-    let text = format!("others wrote the key {MOST_ROUNDS} times while its condition was looked at; try again");
-    Error::new(Status::BUSY, super::KIND, text)
 }
 
 /// What is shared so that a write can be driven beside others.

@@ -148,6 +148,21 @@ impl Shared {
         !std::mem::replace(&mut state.is_awake, true)
     }
 
+    /// Queues a request, unless the connection has ended.
+    fn ask(&self, request: Request, end: Instant) -> Option<Token> {
+        let mut state = self.state.lock();
+        if state.ended.is_some() {
+            return None;
+        }
+        let token = state.slots.take(request, end);
+        let is_first = self.push(&mut state, Command::Request(token));
+        drop(state);
+        if is_first {
+            self.arrived.wake();
+        }
+        Some(token)
+    }
+
     /// Queues a command, unless the connection has ended.
     fn tell(&self, command: Command) {
         let mut state = self.state.lock();
@@ -195,17 +210,13 @@ impl Socket {
 
     /// Sends a request; its answer comes by the ticket, or that there is none at the deadline.
     pub fn request(&self, subject: Subject, headers: Option<Headers>, payload: Bytes, end: Instant) -> Ticket<'_> {
-        let mut state = self.shared.state.lock();
-        if state.ended.is_some() {
-            return Ticket { shared: &self.shared, token: None };
-        }
-        let token = state.slots.take(Request { subject, headers, payload }, end);
-        let is_first = self.shared.push(&mut state, Command::Request(token));
-        drop(state);
-        if is_first {
-            self.shared.arrived.wake();
-        }
-        Ticket { shared: &self.shared, token: Some(token) }
+        Ticket { shared: &self.shared, token: self.shared.ask(Request { subject, headers, payload }, end) }
+    }
+
+    /// As [`Socket::request`], for what more than one may answer.
+    pub fn request_further(&self, subject: Subject, headers: Option<Headers>, payload: Bytes, end: Instant) -> Answers {
+        let token = self.shared.ask(Request { subject, headers, payload }, end);
+        Answers { shared: Arc::clone(&self.shared), token }
     }
 
     /// Sends an empty request whose answer nobody waits for.
@@ -269,6 +280,35 @@ impl Future for Ticket<'_> {
 }
 
 impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if let Some(token) = self.token.take() {
+            self.shared.state.lock().slots.release(token);
+        }
+    }
+}
+
+/// A request that may be answered more than once: after an answer it can be waited for again, until its deadline. Dropping
+/// it gives it up.
+pub struct Answers {
+    shared: Arc<Shared>,
+    /// `None` when there is nothing more to wait for.
+    token: Option<Token>,
+}
+
+impl Future for Answers {
+    type Output = Outcome<Reply>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<Reply>> {
+        let Some(token) = self.token else { return Poll::Ready(Outcome::Ended { sent: false }) };
+        let polled = self.shared.state.lock().slots.poll_further(token, context);
+        if matches!(polled, Poll::Ready(Outcome::Ended { .. } | Outcome::Late { .. })) {
+            self.token = None;
+        }
+        polled
+    }
+}
+
+impl Drop for Answers {
     fn drop(&mut self) {
         if let Some(token) = self.token.take() {
             self.shared.state.lock().slots.release(token);

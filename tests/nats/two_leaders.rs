@@ -1,0 +1,137 @@
+//! Conditional writes to a bucket on several servers of which one refuses what another one does: it led the bucket until
+//! it was cut off, and has not learned yet that it does no more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::store::Store;
+use larder::store::options::{Condition, Outcome, PutOptions};
+use larder::{Result, Status};
+use serde_json::{Value, json};
+
+use crate::common::*;
+use crate::puppet;
+use crate::servers::nats::{Nats, Options};
+
+/// How long the real leader cannot do what it was sent, so that the other one's answer is first.
+const HELD_UP: Duration = Duration::from_millis(300);
+
+fn put_if(store: &Arc<dyn Store>, key: &[u8], condition: Condition) -> Result<Outcome> {
+    wait(store.put(key, b"w", &PutOptions { condition, ..PutOptions::default() }))
+}
+
+fn refusal_of(last: u64) -> Value {
+    json!({ "error": { "code": 400, "err_code": 10_071, "description": format!("wrong last sequence: {last}") } })
+}
+
+#[test]
+fn a_write_that_one_server_refuses_and_another_one_does_is_done() {
+    let mut nats = Nats::cluster(&Options::default()).expect("three servers");
+    let name = bucket();
+    let more = |node: &str| json!({"nodes": [node], "replicas": 3, "timeout": "30s", "format": "raw"});
+    put(&store("", &name, more(&nats.addresses()[0])), b"first", b"");
+    let leader = nats.leader_of(&format!("KV_{name}")).expect("a leader");
+    let address = nats.addresses()[leader].clone();
+    let store = store("", &name, more(&address));
+    let [replaced, removed] = [b"replaced", b"removed-"].map(|key| put(&store, key, b"v"));
+    // What a leader of yesterday says of records that it has not seen yet, or not seen removed.
+    let foreign = Foreign::new(&address);
+    foreign.answer_all(&format!("$KV.{name}.>"), refusal_of(1));
+    let mut held_up = |work: &dyn Fn() -> Result<Outcome>| {
+        let others = [(leader + 1) % 3, (leader + 2) % 3];
+        others.iter().for_each(|other| nats.node(*other).process().pause());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(HELD_UP);
+                others.iter().for_each(|other| nats.node(*other).process().resume());
+            });
+            work()
+        })
+    };
+    let replaced = done(held_up(&|| put_if(&store, b"replaced", Condition::IfRevision(replaced))));
+    assert_eq!(get(&store, b"replaced").as_deref(), Some(&b"w"[..]));
+    assert_eq!(wait(store.get(b"replaced")).expect("an answer").map(|record| record.revision()), Some(replaced));
+    done(held_up(&|| put_if(&store, b"absent", Condition::IfAbsent)));
+    assert_eq!(get(&store, b"absent").as_deref(), Some(&b"w"[..]));
+    let gone = done(held_up(&|| wait(store.remove(b"removed-", None))));
+    assert_eq!((gone, get(&store, b"removed-")), (removed, None));
+    let (headers, _) = foreign.last(&format!("KV_{name}"), &format!("$KV.{name}.replaced"));
+    assert!(headers.contains("Larder-Write: "), "{headers}");
+}
+
+/// What becomes of a write to a key that has the revision 7.
+#[derive(Clone)]
+struct Story {
+    /// On how many servers the bucket is.
+    replicas: u64,
+    /// What the first server says that answers.
+    refusal: Value,
+    /// The headers of the message that the key has after that; its revision is 9.
+    headers: &'static str,
+    /// What another server answers when that message was read.
+    other_answer: Option<Value>,
+}
+
+impl Story {
+    fn store(self) -> Arc<dyn Store> {
+        let mut refused = None;
+        let address = puppet::start(move |line, asked| match asked.subject.as_str() {
+            "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", self.replicas, 7)),
+            "$KV.b.k" => {
+                assert_eq!(asked.headers.contains("Larder-Write: "), self.replicas > 1, "{}", asked.headers);
+                line.answer(asked, &self.refusal);
+                refused = Some(asked.clone());
+            }
+            "$JS.API.STREAM.MSG.GET.KV_b" => {
+                let Some(refused) = &refused else {
+                    let message = json!({ "subject": "$KV.b.k", "seq": 7, "data": "dg==" });
+                    return line.answer(asked, &json!({ "message": message }));
+                };
+                let headers = data_encoding::BASE64.encode(format!("NATS/1.0\r\n{}\r\n", self.headers).as_bytes());
+                let message = json!({ "subject": "$KV.b.k", "seq": 9, "data": "dg==", "hdrs": headers });
+                line.answer(asked, &json!({ "message": message }));
+                if let Some(answer) = &self.other_answer {
+                    line.answer(refused, answer);
+                }
+            }
+            _ => {}
+        });
+        store(&address, "b", json!({"format": "raw", "timeout": "60s"}))
+    }
+}
+
+#[test]
+fn what_came_after_a_refusal_decides_whether_the_write_was_done() {
+    let under_way = json!({"error": {"code": 400, "err_code": 10_164, "description": "wrong last sequence"}});
+    let behind = Story { replicas: 3, refusal: refusal_of(5), headers: "", other_answer: None };
+    let after_8 = "Nats-Expected-Last-Subject-Sequence: 8\r\n";
+    let (unknown, conflict) = (Err(Status::AMBIGUOUS), Ok(Outcome::Conflict { revision: 9 }));
+    let done = Ok(Outcome::Done { revision: 8 });
+    let acknowledged = Some(json!({"stream": "KV_b", "seq": 8}));
+    let cases = [
+        // The key was at 7 for whoever wrote: a server that says 5 is behind, and what it refused may lie before 9.
+        (behind.clone(), unknown),
+        (Story { headers: after_8, ..behind.clone() }, unknown),
+        (Story { headers: "Larder-Write: 0123456789abcdef0123456789abcdef\r\n", ..behind.clone() }, unknown),
+        (Story { other_answer: Some(refusal_of(9)), ..behind.clone() }, unknown),
+        // The one that leads has done it, and then 9.
+        (Story { headers: after_8, other_answer: acknowledged.clone(), ..behind.clone() }, done),
+        (Story { refusal: under_way.clone(), headers: after_8, other_answer: acknowledged, ..behind.clone() }, done),
+        // Nothing lies between 7 and 9.
+        (Story { headers: "Nats-Expected-Last-Subject-Sequence: 7\r\n", ..behind.clone() }, conflict),
+        // It knows what came after 7, or what is coming.
+        (Story { refusal: refusal_of(9), ..behind.clone() }, conflict),
+        (Story { refusal: under_way, headers: after_8, ..behind.clone() }, conflict),
+        // There is one server.
+        (Story { replicas: 1, ..behind.clone() }, conflict),
+    ];
+    for (case, (story, expected)) in cases.into_iter().enumerate() {
+        let found = put_if(&story.store(), b"k", Condition::IfRevision(7)).map_err(|error| error.status());
+        assert_eq!(found, expected, "{case}");
+    }
+    let removed = |story: Story| wait(story.store().remove(b"k", Some(7))).map_err(|error| error.status());
+    assert_eq!(removed(behind.clone()), unknown);
+    assert_eq!(removed(Story { refusal: refusal_of(9), ..behind.clone() }), conflict);
+    let was_7 = Ok(Outcome::Done { revision: 7 });
+    assert_eq!(removed(Story { other_answer: Some(json!({"stream": "KV_b", "seq": 8})), ..behind }), was_7);
+}
