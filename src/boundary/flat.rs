@@ -78,12 +78,16 @@ pub fn room_for<T>(count: usize, name: &'static str) -> Result<Vec<T>> {
 ///
 /// `OUT_OF_MEMORY`.
 pub fn records(records: &[Option<Record>]) -> Result<Vec<u8>> {
-    let size = records.iter().map(|record| item_length(record.as_ref())).sum();
-    let mut flat = reserve(size)?;
+    let mut flat = reserve(length_of_records(records))?;
     for record in records {
         write_item(&mut flat, record.as_ref(), 0, record.as_ref().map_or(0, Record::revision));
     }
     Ok(flat)
+}
+
+/// How many bytes records take in their flat form.
+pub fn length_of_records(records: &[Option<Record>]) -> usize {
+    records.iter().map(|record| item_length(record.as_ref())).sum()
 }
 
 /// Events in their flat form.

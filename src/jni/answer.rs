@@ -46,6 +46,8 @@ enum Payload {
     Nothing,
     Bytes(Vec<u8>),
     Record(Record),
+    /// Too long for one piece.
+    Values(Vec<Option<Record>>),
 }
 
 /// A payload that Java fetches.
@@ -54,6 +56,8 @@ pub enum Large {
     Bytes(Vec<u8>),
     /// A record that was read by its key.
     Record(Record),
+    /// Records whose values were asked for.
+    Values(Vec<Option<Record>>),
 }
 
 impl Answer {
@@ -111,6 +115,9 @@ impl Answer {
                 Answer { payload: Payload::Record(record.clone()), ..Answer::number(record.revision()) }
             }
             Answered::Records(page) if page.is_empty() && operation == OperationKind::CursorNext => Answer::not_found(),
+            Answered::Records(records) if operation == OperationKind::GetValues && is_long(&records) => {
+                Answer { payload: Payload::Values(records), ..Answer::done() }
+            }
             Answered::Records(records) => Answer::bytes(flat::records(&records)?),
             Answered::Events(told) if told.events().is_empty() => return Err(Error::closed("watch")),
             Answered::Events(told) => {
@@ -136,6 +143,7 @@ impl Answer {
                 (flat::records(&[Some(record)]).unwrap_or_default(), None)
             }
             Payload::Record(record) => (Vec::new(), Some(Large::Record(record))),
+            Payload::Values(records) => (Vec::new(), Some(Large::Values(records))),
         };
         let large = large.map_or(0, |large| Box::into_raw(Box::new(large)) as u64);
         target.reserve(HEADER + bytes.len() + 8);
@@ -167,8 +175,14 @@ impl Large {
         match self {
             Large::Bytes(bytes) => Ok(bytes),
             Large::Record(record) => flat::records(&[Some(record)]),
+            Large::Values(records) => flat::records(&records),
         }
     }
+}
+
+/// Whether records are too many bytes for one piece.
+fn is_long(records: &[Option<Record>]) -> bool {
+    HEADER + flat::length_of_records(records) > IN_ONE_PIECE
 }
 
 /// Frees what answers in their form for Java point to; `before` bytes stand in front of each.

@@ -1,6 +1,6 @@
 //! Java's byte arrays: copied in and out, never pinned.
 
-use jni_sys::{JNIEnv, jbyteArray, jsize};
+use jni_sys::{JNIEnv, jbyteArray, jobjectArray, jsize};
 
 use crate::error::{Error, Result, Status};
 
@@ -100,6 +100,39 @@ impl Environment {
             }
             array
         }
+    }
+}
+
+impl Environment {
+    /// A new array of arrays with copies of all that is there, and null for what is not; null when Java has no memory for
+    /// it, and then an `OutOfMemoryError` is pending.
+    pub fn arrays<'a>(self, all: impl ExactSizeIterator<Item = Option<&'a [u8]>>) -> jobjectArray {
+        let length = jsize::try_from(all.len()).unwrap_or(jsize::MAX);
+        // SAFETY: the environment is valid by `new`; the name is that of a class which every virtual machine has.
+        let arrays = unsafe {
+            let class = ((**self.0).v1_1.FindClass)(self.0, c"[B".as_ptr());
+            if class.is_null() {
+                return std::ptr::null_mut();
+            }
+            ((**self.0).v1_1.NewObjectArray)(self.0, length, class, std::ptr::null_mut())
+        };
+        if arrays.is_null() {
+            return arrays;
+        }
+        for (place, bytes) in all.enumerate() {
+            let Some(bytes) = bytes else { continue };
+            let array = self.array(bytes);
+            if array.is_null() {
+                return std::ptr::null_mut();
+            }
+            // SAFETY: both are live references of the running native, and the place is within the array, which is as long
+            // as `all`; the reference is not used after it was deleted.
+            unsafe {
+                ((**self.0).v1_1.SetObjectArrayElement)(self.0, arrays, place as jsize, array);
+                ((**self.0).v1_1.DeleteLocalRef)(self.0, array);
+            }
+        }
+        arrays
     }
 }
 

@@ -1,12 +1,13 @@
 //! What Java holds: pointers to handles in 64-bit numbers, and the natives that make, close and free them.
 
-use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jlong};
+use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jlong, jobjectArray};
 
 use super::answer::{Answer, Large};
 use super::array::Environment;
 use crate::boundary::guard::{protect, protect_or};
 use crate::boundary::handle::{CursorHandle, LarderHandle, StoreHandle, WatchHandle, release};
 use crate::error::{Error, Result};
+use crate::store::record::Record;
 
 /// The handle behind a pointer that Java holds.
 ///
@@ -186,7 +187,17 @@ pub unsafe extern "system" fn take_value(env: *mut JNIEnv, _: jclass, large: jlo
     match &*large {
         Large::Record(record) => environment.array(record.value()),
         Large::Bytes(bytes) => environment.array(bytes),
+        // Nobody asks so for more than one.
+        Large::Values(_) => std::ptr::null_mut(),
     }
+}
+
+/// Takes the values of records that were too long for one piece, and frees the references.
+pub unsafe extern "system" fn take_values(env: *mut JNIEnv, _: jclass, large: jlong) -> jobjectArray {
+    // SAFETY: as in `take_large`.
+    let (environment, large) = unsafe { (Environment::new(env), Box::from_raw(large as *mut Large)) };
+    let Large::Values(records) = &*large else { return std::ptr::null_mut() };
+    environment.arrays(records.iter().map(|record| record.as_ref().map(Record::value)))
 }
 
 /// Frees a payload that nobody wants.

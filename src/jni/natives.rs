@@ -33,6 +33,7 @@ fn table() -> Vec<Native> {
         (c"freeWatch", c"(J)V", handles::free_watch as *const c_void),
         (c"takeLarge", c"(J)[B", handles::take_large as *const c_void),
         (c"takeValue", c"(J)[B", handles::take_value as *const c_void),
+        (c"takeValues", c"(J)[[B", handles::take_values as *const c_void),
         (c"freeLarge", c"(J)V", handles::free_large as *const c_void),
         (c"peek", c"(JII)I", store::peek as *const c_void),
         (c"put", c"(JIIIJJJ)I", store::put as *const c_void),

@@ -3,6 +3,9 @@ package io.larder;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 
 /** What a native answered; the layout is that of {@code src/jni/answer.rs}. */
 final class Answer {
@@ -91,6 +94,12 @@ final class Answer {
     return large == 0 ? flat().value() : taken(Native.takeValue(large));
   }
 
+  /** The values of the records that were read, with null where there is none. Taken once. */
+  List<byte[]> values() {
+    long large = large();
+    return large == 0 ? flat().values() : new ArrayList<>(Arrays.asList(taken(Native.takeValues(large))));
+  }
+
   /** Frees what nobody will take. */
   void drop() {
     if (large() != 0) {
@@ -111,7 +120,7 @@ final class Answer {
         status, source, new String(bytes, start + 4 + sourceLength, rest, StandardCharsets.UTF_8));
   }
 
-  private static byte[] taken(byte[] payload) {
+  private static <T> T taken(T payload) {
     if (payload == null) {
       throw new OutOfMemoryError("no memory for Larder's answer");
     }

@@ -22,7 +22,7 @@ record Calls(State state, Handle store, long timeoutMs) {
   }
 
   Call<List<byte[]>> getAll(Collection<byte[]> keys) {
-    return of(request(Request.GET_VALUES).keys(keys), answer -> answer.flat().values());
+    return of(request(Request.GET_VALUES).keys(keys), Answer::values);
   }
 
   Call<List<Entry<byte[], byte[]>>> getEntries(Collection<byte[]> keys) {

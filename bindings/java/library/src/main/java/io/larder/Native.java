@@ -63,6 +63,8 @@ final class Native {
 
   static native byte[] takeValue(long large);
 
+  static native byte[][] takeValues(long large);
+
   static native void freeLarge(long large);
 
   static native int peek(long store, int slot, int keyLength);

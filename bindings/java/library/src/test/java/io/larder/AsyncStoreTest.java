@@ -3,7 +3,9 @@ package io.larder;
 import static io.larder.Support.bytes;
 import static io.larder.Support.get;
 import static io.larder.Support.text;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -68,6 +71,30 @@ class AsyncStoreTest {
       futures.forEach(future -> future.cancel(false));
       Support.await("all are cancelled", () -> larder.inFlight() == 0);
       assertTrue(futures.stream().allMatch(CompletableFuture::isCancelled));
+    }
+  }
+
+  @Test
+  void valuesTooLongForOnePieceAreReadTogether() throws Exception {
+    try (Larder larder = Larder.open("memory://")) {
+      Store store = larder.store();
+      byte[] small = bytes("v");
+      byte[] large = new byte[100_000];
+      new Random(1).nextBytes(large);
+      store.put(bytes("small"), small);
+      store.put(bytes("large"), large);
+      store.put(bytes("empty"), new byte[0]);
+      List<byte[]> keys = Stream.of("large", "none", "small", "empty", "large").map(Support::bytes).toList();
+      for (List<byte[]> values : List.of(store.getAll(keys), get(store.async().getAll(keys)))) {
+        assertEquals(keys.size(), values.size());
+        assertArrayEquals(large, values.get(0));
+        assertNull(values.get(1));
+        assertArrayEquals(small, values.get(2));
+        assertEquals(0, values.get(3).length);
+        assertArrayEquals(large, values.get(4));
+      }
+      // One that nobody takes.
+      store.async().getAll(keys).cancel(false);
     }
   }
 
