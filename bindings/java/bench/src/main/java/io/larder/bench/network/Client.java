@@ -19,7 +19,7 @@ interface Client extends AutoCloseable {
   CompletableFuture<?> putAsync(String key, byte[] value);
 
   /** How many of the keys there are. */
-  CompletableFuture<Integer> getAll(List<String> keys);
+  int getAll(List<String> keys) throws Exception;
 
   @Override
   void close();

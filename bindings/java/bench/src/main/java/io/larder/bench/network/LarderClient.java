@@ -54,10 +54,10 @@ final class LarderClient implements Client {
   }
 
   @Override
-  public CompletableFuture<Integer> getAll(List<String> keys) {
+  public int getAll(List<String> keys) {
     List<byte[]> wanted = new ArrayList<>(keys.size());
     keys.forEach(key -> wanted.add(bytes(key)));
-    return async.getAll(wanted).thenApply(found -> (int) found.stream().filter(Objects::nonNull).count());
+    return (int) store.getAll(wanted).stream().filter(Objects::nonNull).count();
   }
 
   @Override

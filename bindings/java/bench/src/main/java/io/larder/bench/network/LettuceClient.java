@@ -49,10 +49,9 @@ final class LettuceClient implements Client {
   }
 
   @Override
-  public CompletableFuture<Integer> getAll(List<String> keys) {
+  public int getAll(List<String> keys) {
     byte[][] wanted = keys.stream().map(LettuceClient::bytes).toArray(byte[][]::new);
-    return connection.async().mget(wanted).toCompletableFuture()
-        .thenApply(found -> (int) found.stream().filter(value -> value.hasValue()).count());
+    return (int) connection.sync().mget(wanted).stream().filter(value -> value.hasValue()).count();
   }
 
   @Override

@@ -72,9 +72,10 @@ final class NatsClient implements Client {
   }
 
   @Override
-  public CompletableFuture<Integer> getAll(List<String> keys) {
+  public int getAll(List<String> keys) {
     var asked = keys.stream().map(this::getAsync).toList();
-    return CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new)).thenApply(done -> asked.size());
+    CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new)).join();
+    return asked.size();
   }
 
   @Override
