@@ -196,8 +196,11 @@ pub unsafe extern "system" fn take_value(env: *mut JNIEnv, _: jclass, large: jlo
 pub unsafe extern "system" fn take_values(env: *mut JNIEnv, _: jclass, large: jlong) -> jobjectArray {
     // SAFETY: as in `take_large`.
     let (environment, large) = unsafe { (Environment::new(env), Box::from_raw(large as *mut Large)) };
-    let Large::Values(records) = &*large else { return std::ptr::null_mut() };
-    environment.arrays(records.iter().map(|record| record.as_ref().map(Record::value)))
+    protect_or(std::ptr::null_mut(), || match &*large {
+        Large::Values(records) => environment.arrays(records.iter().map(|record| record.as_ref().map(Record::value))),
+        // Java asks so for nothing else.
+        Large::Bytes(_) | Large::Record(_) => std::ptr::null_mut(),
+    })
 }
 
 /// Frees a payload that nobody wants.

@@ -59,6 +59,15 @@ fn a_write_that_one_server_refuses_and_another_one_does_is_done() {
     assert!(headers.contains("Larder-Write: "), "{headers}");
 }
 
+/// The answer with the key's last message, of this revision and with these headers; that there is none for revision 0.
+fn shown(revision: u64, headers: &str) -> Value {
+    if revision == 0 {
+        return puppet::error(404, 10_037);
+    }
+    let headers = data_encoding::BASE64.encode(format!("NATS/1.0\r\n{headers}\r\n").as_bytes());
+    json!({ "message": { "subject": "$KV.b.k", "seq": revision, "data": "dg==", "hdrs": headers } })
+}
+
 /// What becomes of a write to a key that has the revision 7.
 #[derive(Clone)]
 struct Story {
@@ -66,7 +75,9 @@ struct Story {
     replicas: u64,
     /// What the first server says that answers.
     refusal: Value,
-    /// The headers of the message that the key has after that; its revision is 9.
+    /// The revision that the key is said to have after that; 0 for none.
+    shown: u64,
+    /// The headers of its message.
     headers: &'static str,
     /// What another server answers when that message was read.
     other_answer: Option<Value>,
@@ -83,13 +94,8 @@ impl Story {
                 refused = Some(asked.clone());
             }
             "$JS.API.STREAM.MSG.GET.KV_b" => {
-                let Some(refused) = &refused else {
-                    let message = json!({ "subject": "$KV.b.k", "seq": 7, "data": "dg==" });
-                    return line.answer(asked, &json!({ "message": message }));
-                };
-                let headers = data_encoding::BASE64.encode(format!("NATS/1.0\r\n{}\r\n", self.headers).as_bytes());
-                let message = json!({ "subject": "$KV.b.k", "seq": 9, "data": "dg==", "hdrs": headers });
-                line.answer(asked, &json!({ "message": message }));
+                let Some(refused) = &refused else { return line.answer(asked, &shown(7, "")) };
+                line.answer(asked, &shown(self.shown, self.headers));
                 if let Some(answer) = &self.other_answer {
                     line.answer(refused, answer);
                 }
@@ -103,10 +109,12 @@ impl Story {
 #[test]
 fn what_came_after_a_refusal_decides_whether_the_write_was_done() {
     let under_way = json!({"error": {"code": 400, "err_code": 10_164, "description": "wrong last sequence"}});
-    let behind = Story { replicas: 3, refusal: refusal_of(5), headers: "", other_answer: None };
+    let behind = Story { replicas: 3, refusal: refusal_of(5), shown: 9, headers: "", other_answer: None };
     let after_8 = "Nats-Expected-Last-Subject-Sequence: 8\r\n";
     let (unknown, conflict) = (Err(Status::AMBIGUOUS), Ok(Outcome::Conflict { revision: 9 }));
-    let done = Ok(Outcome::Done { revision: 8 });
+    let (done, missing) = (Ok(Outcome::Done { revision: 8 }), Ok(Outcome::NotFound));
+    // As servers before 2.14 say it when they step down while they take a write.
+    let leads_no_more = json!({"error": {"code": 503, "description": "raft: not leader"}});
     let acknowledged = Some(json!({"stream": "KV_b", "seq": 8}));
     let cases = [
         // The key was at 7 for whoever wrote: a server that says 5 is behind, and what it refused may lie before 9.
@@ -116,12 +124,26 @@ fn what_came_after_a_refusal_decides_whether_the_write_was_done() {
         (Story { other_answer: Some(refusal_of(9)), ..behind.clone() }, unknown),
         // The one that leads has done it, and then 9.
         (Story { headers: after_8, other_answer: acknowledged.clone(), ..behind.clone() }, done),
-        (Story { refusal: under_way.clone(), headers: after_8, other_answer: acknowledged, ..behind.clone() }, done),
+        (
+            Story {
+                refusal: under_way.clone(),
+                headers: after_8,
+                other_answer: acknowledged.clone(),
+                ..behind.clone()
+            },
+            done,
+        ),
+        (Story { refusal: under_way.clone(), shown: 0, other_answer: acknowledged.clone(), ..behind.clone() }, done),
+        (Story { refusal: leads_no_more, headers: after_8, other_answer: acknowledged, ..behind.clone() }, done),
         // Nothing lies between 7 and 9.
         (Story { headers: "Nats-Expected-Last-Subject-Sequence: 7\r\n", ..behind.clone() }, conflict),
         // It knows what came after 7, or what is coming.
         (Story { refusal: refusal_of(9), ..behind.clone() }, conflict),
-        (Story { refusal: under_way, headers: after_8, ..behind.clone() }, conflict),
+        (Story { refusal: under_way.clone(), headers: after_8, ..behind.clone() }, conflict),
+        // It went while it was looked at; or it went, and who says so did not know all.
+        (Story { refusal: refusal_of(0), shown: 0, ..behind.clone() }, missing),
+        (Story { refusal: under_way.clone(), shown: 0, ..behind.clone() }, missing),
+        (Story { shown: 0, ..behind.clone() }, unknown),
         // There is one server.
         (Story { replicas: 1, ..behind.clone() }, conflict),
     ];
@@ -134,4 +156,38 @@ fn what_came_after_a_refusal_decides_whether_the_write_was_done() {
     assert_eq!(removed(Story { refusal: refusal_of(9), ..behind.clone() }), conflict);
     let was_7 = Ok(Outcome::Done { revision: 7 });
     assert_eq!(removed(Story { other_answer: Some(json!({"stream": "KV_b", "seq": 8})), ..behind }), was_7);
+}
+
+#[test]
+fn a_first_write_is_not_taken_for_refused_by_a_read_from_a_server_that_is_behind() {
+    let (mut writes, mut reads, mut name) = (0, 0, String::new());
+    let address = puppet::start(move |line, asked| match asked.subject.as_str() {
+        "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", 3, 9)),
+        "$KV.b.k" => {
+            writes += 1;
+            name = asked.headers.lines().find(|header| header.starts_with("Larder-Write: ")).expect("named").to_owned();
+            // It was removed by 9; who led before knows 5 and no more; who leads has done the second one.
+            line.answer(asked, &refusal_of([9, 5, 10][writes - 1]));
+        }
+        "$JS.API.STREAM.MSG.GET.KV_b" => {
+            reads += 1;
+            let (revision, headers) = [(9, "KV-Operation: DEL"), (5, ""), (10, name.as_str())][reads - 1];
+            line.answer(asked, &shown(revision, &format!("{headers}\r\n")));
+        }
+        _ => {}
+    });
+    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+    assert_eq!(put_if(&store, b"k", Condition::IfAbsent), Ok(Outcome::Done { revision: 10 }));
+}
+
+#[test]
+fn a_put_that_a_server_took_which_steps_down_may_have_been_done() {
+    let address = puppet::start(|line, asked| match asked.subject.as_str() {
+        "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", 3, 9)),
+        "$KV.b.k" => line.answer(asked, &json!({"error": {"code": 503, "description": "raft: not leader"}})),
+        _ => {}
+    });
+    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+    let put = wait(store.put(b"k", b"v", &PutOptions::default()));
+    assert_eq!(put.map_err(|error| error.status()), Err(Status::AMBIGUOUS));
 }

@@ -6,19 +6,20 @@
 //! write was not done, unless it says that the key has gone on. What tells:
 //!
 //! - The write has a name, in the header `Larder-Write`, by which it is known again when its key is read.
-//! - The other server's answer, which comes to the same request. It is waited for where the key has gone on, and what is
-//!   there does not follow what this write was to follow.
-//! - Where neither says that it was done, and the refusal came from a server that did not know what somebody had seen, the
-//!   outcome is `AMBIGUOUS`.
+//! - The other server's answer, which comes to the same request. It is looked for in every round, and waited for before
+//!   the caller is told that the write was not done.
+//! - A read that shows less than somebody has seen comes from a server that is behind: the key is read again.
+//! - Where nothing says that it was done, and the refusal came from a server that did not know what somebody had seen, the
+//!   outcome is `AMBIGUOUS`, unless what is there followed the same message and so left no room for this write.
 //!
-//! What is not caught: a `put_if_absent` of a key that was purged while the old leader was cut off, when that one answers
-//! both the write and the question after it.
+//! What is not caught: a write whose acknowledgement is lost, when it was written over before its key was read, and the
+//! refusal was for a write under way, which is what a busy key gets all day; and a `put_if_absent` of a key that was purged
+//! while the old leader was cut off, when that one answers every read, and the other one's answer is lost.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::select_all;
-use once_cell::sync::OnceCell;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::Instant;
 
@@ -33,7 +34,7 @@ use crate::store::remote::slots;
 
 /// The pause after a refusal because another write of the key is under way; so much longer after each further one.
 const UNDER_WAY: Duration = Duration::from_millis(1);
-/// How long another server's answer is waited for. It was sent before the message that made it wanted.
+/// How long another server's answer is waited for.
 const GRACE: Duration = Duration::from_millis(25);
 
 /// What a write depends on, as its message says it.
@@ -64,13 +65,27 @@ pub(super) struct Done {
     pub followed: u64,
 }
 
+/// What the key's last message, as a server gave it, says of the write.
+pub(super) enum Verdict {
+    /// It was done.
+    Done(Done),
+    /// The server is behind.
+    Behind,
+    /// What is there is to be gone by.
+    Stands,
+}
+
 /// A conditional write, and what is known of it so far.
 pub(super) struct Attempt {
     claim: Claim,
     /// It was refused by a server that did not say that the key has gone on, so that another one may have done it.
     is_open: bool,
-    /// That server was behind: it did not know what somebody had seen already.
+    /// Some server did not know what somebody had seen already.
     is_in_doubt: bool,
+    /// What is there followed the same message as this write would have.
+    is_refuted: bool,
+    /// The newest sequence of the key that somebody has seen.
+    newest: u64,
     /// How often it was refused.
     refusals: u32,
     /// What brings further answers, and what each request expected.
@@ -85,75 +100,69 @@ impl Attempt {
     /// `IO` when the system gives no random bytes.
     pub fn new(facts: &Facts) -> Result<Attempt> {
         let claim = Claim { expected: 0, name: if facts.replicas > 1 { name()? } else { 0 } };
-        Ok(Attempt { claim, is_open: false, is_in_doubt: false, refusals: 0, answers: Vec::new() })
+        Ok(Attempt {
+            claim,
+            is_open: false,
+            is_in_doubt: false,
+            is_refuted: false,
+            newest: 0,
+            refusals: 0,
+            answers: Vec::new(),
+        })
     }
 
     /// What it depends on, as it is sent next.
     pub fn expecting(&mut self, expected: u64) -> Claim {
         self.claim.expected = expected;
+        self.newest = self.newest.max(expected);
         self.claim
     }
 
     /// Notes a refusal, which says what the key's last sequence is, or that another write of it is under way.
     pub fn refused(&mut self, last: Option<u64>, answers: Answers) {
-        if self.claim.name == 0 {
+        let Claim { expected, name } = self.claim;
+        if name == 0 {
             return;
         }
         self.refusals += 1;
-        let is_behind = last.is_some_and(|last| last < self.claim.expected);
-        self.is_open |= is_behind || last.is_none();
-        self.is_in_doubt |= is_behind;
-        self.answers.push((self.claim.expected, answers));
+        self.newest = self.newest.max(last.unwrap_or(0));
+        self.is_open |= last.is_none_or(|last| last < expected);
+        // None at all: it may have gone since it was seen.
+        self.is_in_doubt |= last.is_some_and(|last| (1..expected).contains(&last));
+        self.answers.push((expected, answers));
     }
 
-    /// Whether a message is older than the one that this write was sent to follow: who answers so leads no more.
-    pub fn is_after(&self, stored: &Stored) -> bool {
-        self.is_open && stored.sequence < self.claim.expected
-    }
-
-    /// Judges by the key's last message: where the write was done, gives it; otherwise it was not, as far as can be told.
-    ///
-    /// # Errors
-    ///
-    /// `AMBIGUOUS` when it may have been.
-    pub async fn judge(&mut self, found: Option<&Stored>) -> Result<Option<Done>> {
-        let Claim { expected, name } = self.claim;
+    /// Judges by the key's last message.
+    pub fn judge(&mut self, found: Option<&Stored>) -> Verdict {
         if self.refusals == 0 {
-            return Ok(None);
+            return Verdict::Stands;
         }
+        if let Some(done) = self.further_answer().now_or_never().flatten() {
+            return Verdict::Done(done);
+        }
+        let Claim { expected, name } = self.claim;
         let Some(stored) = found else {
-            if self.is_in_doubt && expected != 0 {
-                return self.wait_for_other().await;
-            }
-            // What stood in the way is not there: it has just gone, or was gone for those who know.
-            self.is_in_doubt |= !self.is_open;
-            return Ok(None);
+            // What stood in the way of a first write has just gone, or was gone for those who know.
+            self.is_in_doubt |= expected == 0 && self.newest > 0;
+            return Verdict::Stands;
         };
         if stored.marks.write == name {
-            return Ok(Some(Done { sequence: stored.sequence, followed: stored.marks.expected.unwrap_or(expected) }));
+            let followed = stored.marks.expected.unwrap_or(expected);
+            return Verdict::Done(Done { sequence: stored.sequence, followed });
         }
-        self.is_in_doubt |= self.is_after(stored);
-        let has_gone_on = self.is_open && stored.sequence > expected;
-        // One that followed the same message leaves no room for this write.
-        if !has_gone_on || stored.marks.expected == Some(expected) {
-            return Ok(None);
+        if stored.sequence < self.newest {
+            self.is_in_doubt = true;
+            return Verdict::Behind;
         }
-        self.wait_for_other().await
+        self.newest = stored.sequence;
+        self.is_refuted = stored.sequence > expected && stored.marks.expected == Some(expected);
+        Verdict::Stands
     }
 
-    /// Waits for the answer of another server.
-    async fn wait_for_other(&mut self) -> Result<Option<Done>> {
-        match self.other_answer().await {
-            None if self.is_in_doubt => Err(unknown()),
-            done => Ok(done),
-        }
-    }
-
-    async fn other_answer(&mut self) -> Option<Done> {
-        let end = Instant::now() + GRACE;
+    /// The answer of a server that has done it, as soon as there is one; `None` when there will be none.
+    async fn further_answer(&mut self) -> Option<Done> {
         while !self.answers.is_empty() {
-            let next = select_all(self.answers.iter_mut().map(|(_, answers)| answers));
-            let (outcome, place, _) = tokio::time::timeout_at(end, next).await.ok()?;
+            let (outcome, place, _) = select_all(self.answers.iter_mut().map(|(_, answers)| answers)).await;
             match outcome {
                 slots::Outcome::Answer(Reply::Message(message)) => {
                     if let Some(Ok(sequence)) = protocol::acknowledgement(&message.payload) {
@@ -184,31 +193,44 @@ impl Attempt {
     }
 
     /// What its caller is told; `of` makes the outcome of a write that was done after all.
-    pub async fn settle(mut self, outcome: Result<Outcome>, of: impl Fn(Done) -> Outcome) -> Result<Outcome> {
-        let Err(error) = outcome else { return outcome };
-        if !self.is_open {
-            return Err(error);
+    ///
+    /// # Errors
+    ///
+    /// That of the outcome, and `AMBIGUOUS`.
+    pub async fn settle(
+        mut self,
+        outcome: Result<Outcome>,
+        of: impl Fn(Done) -> Outcome,
+        end: Instant,
+    ) -> Result<Outcome> {
+        if matches!(outcome, Ok(Outcome::Done { .. })) || self.refusals == 0 {
+            return outcome;
         }
-        let done = self.other_answer().await;
-        done.map(of).ok_or_else(|| if error.status() == Status::AMBIGUOUS { error } else { unknown_for(&error) })
+        let is_certain = !self.is_open || (outcome.is_ok() && self.is_refuted);
+        let patience = if is_certain { Instant::now() } else { end.min(Instant::now() + GRACE) };
+        if let Ok(Some(done)) = tokio::time::timeout_at(patience, self.further_answer()).await {
+            return Ok(of(done));
+        }
+        match outcome {
+            Ok(_) if is_certain || !self.is_in_doubt => outcome,
+            Ok(_) => Err(unknown()),
+            Err(error) if error.status() == Status::AMBIGUOUS || !self.is_open => Err(error),
+            Err(error) if error.status() == Status::BUSY && !self.is_in_doubt => Err(error),
+            Err(error) => Err(unknown_for(&error)),
+        }
     }
 }
 
-/// A name that no other write has, of this process or another one; never 0.
+/// A name that no other write has; never 0, as chance has it.
 ///
 /// # Errors
 ///
 /// `IO` when the system gives no random bytes.
 fn name() -> Result<u128> {
-    static PROCESS: OnceCell<u64> = OnceCell::new();
-    static COUNT: AtomicU64 = AtomicU64::new(1);
-    let process = PROCESS.get_or_try_init(|| {
-        let mut bytes = [0; 8];
-        let filled = SystemRandom::new().fill(&mut bytes);
-        filled.map_err(|_| Error::new(Status::IO, super::KIND, "the system gives no random bytes"))?;
-        Ok::<u64, Error>(u64::from_be_bytes(bytes))
-    })?;
-    Ok(u128::from(*process) << 64 | u128::from(COUNT.fetch_add(1, Ordering::Relaxed)))
+    let mut bytes = [0; 16];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| Error::new(Status::IO, super::KIND, "the system gives no random bytes"))?;
+    Ok(u128::from_be_bytes(bytes).max(1))
 }
 
 fn unknown() -> Error {

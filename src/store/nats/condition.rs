@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, Claim, Done};
+use super::attempt::{Attempt, Claim, Done, Verdict};
 use super::bucket::Facts;
 use super::entry;
 use super::protocol::{self, Stored};
@@ -31,7 +31,7 @@ impl Table {
     pub(super) async fn put_if_absent(&self, facts: Arc<Facts>, write: &Write, end: Instant) -> Result<Outcome> {
         let mut attempt = Attempt::new(&facts)?;
         let outcome = self.try_if_absent(facts, write, &mut attempt, end).await;
-        attempt.settle(outcome, written).await
+        attempt.settle(outcome, written, end).await
     }
 
     async fn try_if_absent(
@@ -47,15 +47,14 @@ impl Table {
                 return Ok(Outcome::Done { revision });
             }
             let found = self.leaders(&write.nats_key, end).await?;
-            if let Some(done) = attempt.judge(found.as_ref()).await? {
-                return Ok(written(done));
-            }
-            expected = match found {
-                None => 0,
-                Some(stored) if self.is_live(&mut facts, &stored, end).await? => {
+            expected = match (attempt.judge(found.as_ref()), found) {
+                (Verdict::Done(done), _) => return Ok(written(done)),
+                (Verdict::Behind, _) => expected,
+                (Verdict::Stands, None) => 0,
+                (Verdict::Stands, Some(stored)) if self.is_live(&mut facts, &stored, end).await? => {
                     return Ok(Outcome::Conflict { revision: stored.sequence });
                 }
-                Some(stored) => stored.sequence,
+                (Verdict::Stands, Some(stored)) => stored.sequence,
             };
             attempt.wait(end).await?;
         }
@@ -76,7 +75,7 @@ impl Table {
     ) -> Result<Outcome> {
         let mut attempt = Attempt::new(&facts)?;
         let outcome = self.try_if_revision(facts, write, revision, &mut attempt, end).await;
-        attempt.settle(outcome, written).await
+        attempt.settle(outcome, written, end).await
     }
 
     async fn try_if_revision(
@@ -89,20 +88,18 @@ impl Table {
     ) -> Result<Outcome> {
         for _ in 0..MOST_ROUNDS {
             let found = self.leaders(&write.nats_key, end).await?;
-            if let Some(done) = attempt.judge(found.as_ref()).await? {
-                return Ok(written(done));
-            }
-            match found {
-                Some(stored) if attempt.is_after(&stored) => {
+            match (attempt.judge(found.as_ref()), found) {
+                (Verdict::Done(done), _) => return Ok(written(done)),
+                (Verdict::Behind, _) => {
                     attempt.wait(end).await?;
                     continue;
                 }
-                Some(stored) if self.is_live(&mut facts, &stored, end).await? => {
+                (Verdict::Stands, Some(stored)) if self.is_live(&mut facts, &stored, end).await? => {
                     if stored.sequence != revision {
                         return Ok(Outcome::Conflict { revision: stored.sequence });
                     }
                 }
-                _ => return Ok(Outcome::NotFound),
+                (Verdict::Stands, _) => return Ok(Outcome::NotFound),
             }
             attempt.wait(end).await?;
             if let Some(revision) = self.claim(&facts, write, attempt, revision, end).await? {
@@ -141,6 +138,10 @@ impl Table {
                 attempt.refused(last, answers);
                 Ok(None)
             }
+            Published::LeadsNoMore => {
+                attempt.refused(None, answers);
+                Ok(None)
+            }
         }
     }
 
@@ -158,7 +159,7 @@ impl Table {
         let Some(facts) = self.facts(end).await? else { return Ok(Outcome::NotFound) };
         let mut attempt = Attempt::new(&facts)?;
         let outcome = self.try_take_out(Arc::clone(&facts), nats_key, revision, &mut attempt, end).await;
-        let outcome = attempt.settle(outcome, removed).await?;
+        let outcome = attempt.settle(outcome, removed, end).await?;
         if matches!(outcome, Outcome::Done { .. }) {
             self.engine.counters.removed(1);
             sweep_now_and_then(self, &facts);
@@ -176,16 +177,14 @@ impl Table {
     ) -> Result<Outcome> {
         for _ in 0..MOST_ROUNDS {
             let found = self.leaders(nats_key, end).await?;
-            if let Some(done) = attempt.judge(found.as_ref()).await? {
-                return Ok(removed(done));
-            }
-            let present = match found {
-                Some(stored) if attempt.is_after(&stored) => {
+            let present = match (attempt.judge(found.as_ref()), found) {
+                (Verdict::Done(done), _) => return Ok(removed(done)),
+                (Verdict::Behind, _) => {
                     attempt.wait(end).await?;
                     continue;
                 }
-                Some(stored) if self.is_live(&mut facts, &stored, end).await? => stored.sequence,
-                _ => return Ok(Outcome::NotFound),
+                (Verdict::Stands, Some(stored)) if self.is_live(&mut facts, &stored, end).await? => stored.sequence,
+                (Verdict::Stands, _) => return Ok(Outcome::NotFound),
             };
             if revision.is_some_and(|revision| revision != present) {
                 return Ok(Outcome::Conflict { revision: present });

@@ -7,6 +7,8 @@ use super::wire::Message;
 
 /// The answer's code for what is not there.
 const CODE_NOT_FOUND: u64 = 404;
+/// The answer's code for what cannot be done now.
+const UNAVAILABLE: u64 = 503;
 /// Errors of the JetStream API by number, as the server's own list has them.
 pub(super) const STREAM_NOT_FOUND: u64 = 10_059;
 pub(super) const NO_MESSAGE: u64 = 10_037;
@@ -80,7 +82,13 @@ impl ApiError {
         matches!(self.number, WRONG_LAST_SEQUENCE | WRONG_LAST_SEQUENCE_CONSTANT)
     }
 
-    /// The last sequence in such an answer; it is not in one that is for another write of the key under way.
+    /// Whether it says that the server stepped down while it took a write (`raft: not leader`, without a number). Servers
+    /// from 2.14 on are silent then.
+    pub fn is_of_one_that_leads_no_more(&self) -> bool {
+        self.code == UNAVAILABLE && self.number == 0
+    }
+
+    /// The last sequence in an answer for a wrong one; it is not in one that is for another write of the key under way.
     pub fn last_sequence(&self) -> Option<u64> {
         self.description.rsplit_once(": ")?.1.parse().ok()
     }

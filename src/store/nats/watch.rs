@@ -141,7 +141,7 @@ struct Watcher {
     checked: Instant,
     /// The message that it then had.
     awaited: Option<u64>,
-    /// Since when the bucket is said to have less than was seen.
+    /// Since when whoever answers says that the bucket has less than was seen.
     behind: Option<Instant>,
 }
 
@@ -301,7 +301,12 @@ impl Watcher {
     async fn try_resume(&mut self) -> Result<Option<Feed>> {
         let table = Arc::clone(&self.table);
         let attempt = || Instant::now() + ATTEMPT;
-        let Some(facts) = table.bucket.refresh(&table.engine.connection, attempt()).await? else { return Ok(None) };
+        let refreshed = table.bucket.refresh(&table.engine.connection, attempt()).await;
+        let Ok(Some(facts)) = refreshed else {
+            // Nobody says that it has less.
+            self.behind = None;
+            return refreshed.map(|_| None);
+        };
         if !self.is_another(&facts)? {
             if clock::since_boot().saturating_sub(self.heard) > table.config().marker_age / 2 {
                 self.count_unmarked(&facts, attempt()).await?;
@@ -324,6 +329,7 @@ impl Watcher {
         self.known.clear();
         self.expiries.clear();
         self.last = 0;
+        self.behind = None;
         Ok(Some(feed))
     }
 
@@ -344,7 +350,6 @@ impl Watcher {
         if facts.replicas > 1 && since.elapsed() < BEHIND {
             return Err(Error::new(Status::UNAVAILABLE, super::KIND, "the server that answers is behind"));
         }
-        self.behind = None;
         Ok(true)
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::bucket::Facts;
-use super::connection::{Answer, foreign, pause};
+use super::connection::{Answer, ambiguous, foreign, pause};
 use super::entry::Draft;
 use super::protocol::{self, ApiError};
 use super::socket::Answers;
@@ -21,6 +21,8 @@ pub(super) enum Published {
     Done(u64),
     /// The key's last message is another one than was expected: the one with this sequence, where the answer says so.
     WrongSequence(Option<u64>),
+    /// The server that was asked led the bucket until just now; another one may have done it.
+    LeadsNoMore,
 }
 
 /// A write that was prepared on its caller's thread.
@@ -65,6 +67,9 @@ impl Table {
                 let revision = match self.send(&subject, &write.draft.body, headers.as_ref(), end).await? {
                     Published::Done(revision) => revision,
                     Published::WrongSequence(_) => return Err(foreign()),
+                    Published::LeadsNoMore => {
+                        return Err(ambiguous("the server that took it leads the bucket no more"));
+                    }
                 };
                 Outcome::Done { revision }
             }
@@ -144,6 +149,7 @@ impl Table {
         match protocol::acknowledgement(&message.payload).ok_or_else(foreign)? {
             Ok(sequence) => Ok(Some(Published::Done(sequence))),
             Err(error) if error.is_wrong_sequence() => Ok(Some(Published::WrongSequence(error.last_sequence()))),
+            Err(error) if error.is_of_one_that_leads_no_more() => Ok(Some(Published::LeadsNoMore)),
             Err(error) => Err(self.refused(&error)),
         }
     }
