@@ -116,6 +116,15 @@ impl Config {
 
     fn from_url(text: &str) -> Result<Config> {
         let url = parse_url(text)?;
+        if url.port().is_some() || !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            // The URL itself may hold a password and is not repeated.
+            let text = format!(
+                "a URL of the form {0}://database/table names no server, port or login; write {0}://database?nodes=host:port, \
+                 or the server's own URL, such as nats://user:password@host:4222/bucket or redis://host:6379/0",
+                url.scheme()
+            );
+            return Err(Error::config("config", text));
+        }
         let mut settings = Map::new();
         for (key, value) in url.query_pairs() {
             if key.is_empty() {
@@ -302,12 +311,20 @@ mod tests {
             ("a = \nb", "config: the TOML cannot be read: line "),
             ("memory://?a=1&a=2", "a: it stands in the URL twice"),
             ("memory://d?database=e", "database: it stands in the URL's path and in its query"),
+            (
+                "nats-js-kv://nats.internal:4222/bucket",
+                "config: a URL of the form nats-js-kv://database/table names no server",
+            ),
+            ("memory://user@d", "config: a URL of the form memory://database/table names no server, port or login"),
+            ("memory://:secret@d", "config: a URL of the form memory://database/table names no server, port or login"),
+            ("memory://d#t", "config: a URL of the form memory://database/table names no server, port or login"),
             ("file://relative", "config: "),
             ("file:///no/such/file.toml", "config: /no/such/file.toml cannot be read"),
         ];
         for (text, expected) in cases {
             let error = Config::parse(text).expect_err(text);
             assert!(error.to_string().starts_with(expected), "{text}: {error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
         }
     }
 
