@@ -20,13 +20,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::select_all;
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::Instant;
 
 use super::bucket::Facts;
 use super::connection::{ambiguous, pause};
 use super::protocol::{self, Stored};
-use super::socket::{Answers, Reply};
+use super::socket::{Answers, Reply, random};
 use super::wire::Headers;
 use crate::error::{Error, Result, Status};
 use crate::store::options::Outcome;
@@ -99,7 +98,9 @@ impl Attempt {
     ///
     /// `IO` when the system gives no random bytes.
     pub fn new(facts: &Facts) -> Result<Attempt> {
-        let claim = Claim { expected: 0, name: if facts.replicas > 1 { name()? } else { 0 } };
+        // Never 0, as chance has it.
+        let name = if facts.replicas > 1 { u128::from_be_bytes(random()?) } else { 0 };
+        let claim = Claim { expected: 0, name };
         Ok(Attempt {
             claim,
             is_open: false,
@@ -219,18 +220,6 @@ impl Attempt {
             Err(error) => Err(unknown_for(&error)),
         }
     }
-}
-
-/// A name that no other write has; never 0, as chance has it.
-///
-/// # Errors
-///
-/// `IO` when the system gives no random bytes.
-fn name() -> Result<u128> {
-    let mut bytes = [0; 16];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| Error::new(Status::IO, super::KIND, "the system gives no random bytes"))?;
-    Ok(u128::from_be_bytes(bytes).max(1))
 }
 
 fn unknown() -> Error {

@@ -346,10 +346,19 @@ impl Drop for Subscription {
 ///
 /// # Errors
 ///
-/// `IO` when the system gives no random bytes.
+/// As [`random`].
 fn inbox() -> Result<String> {
-    let mut bytes = [0; 15];
+    Ok(format!("_INBOX.{}", BASE32_DNSSEC.encode(&random::<15>()?)))
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Errors
+///
+/// `IO` when the system gives no random bytes.
+pub fn random<const COUNT: usize>() -> Result<[u8; COUNT]> {
+    let mut bytes = [0; COUNT];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| Error::new(Status::IO, super::KIND, "the system gives no random bytes"))?;
-    Ok(format!("_INBOX.{}", BASE32_DNSSEC.encode(&bytes)))
+    Ok(bytes)
 }
