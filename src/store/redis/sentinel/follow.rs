@@ -41,14 +41,15 @@ const CHANNELS: [&[u8]; 11] = [
     b"+sentinel",
 ];
 
-/// Listens to a sentinel for ever: connects again whenever the connection ends.
+/// Listens to a sentinel until it turns out to be one that is heard by another address: connects again whenever the
+/// connection ends.
 pub(super) async fn follow(monitor: &std::sync::Arc<Monitor>, address: &Address) {
     let mut backoff = Backoff::new(FIRST_RECONNECT_DELAY, monitor.max_delay);
     let mut was_heard = true;
     loop {
         let begun = Instant::now();
         let error = match session(monitor, address).await {
-            Ok(never) => match never {},
+            Ok(HeardElsewhere) => return monitor.forget(address),
             Err(error) => error,
         };
         if begun.elapsed() > PATIENCE {
@@ -63,9 +64,10 @@ pub(super) async fn follow(monitor: &std::sync::Arc<Monitor>, address: &Address)
     }
 }
 
-enum Never {}
+/// The sentinel is followed by another address.
+struct HeardElsewhere;
 
-async fn session(monitor: &std::sync::Arc<Monitor>, address: &Address) -> Result<Never> {
+async fn session(monitor: &std::sync::Arc<Monitor>, address: &Address) -> Result<HeardElsewhere> {
     let (sender, mut pushes) = pushes::queue();
     let heard = monitor.dial.connect(address, Some(sender)).await?;
     let listening = EndOnDrop(heard.connection.clone());
@@ -90,6 +92,9 @@ async fn session(monitor: &std::sync::Arc<Monitor>, address: &Address) -> Result
             reason = listening.0.wait_for_end() => return Err(lost(address, &reason)),
         }
         ask(monitor, address, &asking.0, round % ASKED_FOR_OTHERS == 1).await?;
+        if monitor.hears_elsewhere(address) {
+            return Ok(HeardElsewhere);
+        }
         let now = Instant::now();
         next = now + if now < eager_until { EAGER_INTERVAL } else { INTERVAL };
     }

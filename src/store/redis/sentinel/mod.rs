@@ -108,6 +108,25 @@ impl Monitor {
         !id.is_empty() && self.sightings.lock().values().any(is_it)
     }
 
+    /// Whether the sentinel at `address`, which is not configured, is heard by one that is, or by another that was learned
+    /// and goes before it: whoever has several addresses may be learned by them before anybody hears who it is.
+    fn hears_elsewhere(&self, address: &Address) -> bool {
+        if self.configured.contains(address) {
+            return false;
+        }
+        let sightings = self.sightings.lock();
+        let id = |sighting: &Sighting| Some(sighting.view.as_ref()?.id.clone()).filter(|id| !id.is_empty());
+        let Some(here) = sightings.get(address).and_then(id) else { return false };
+        let others = sightings.iter().filter(|(other, _)| *other < address || self.configured.contains(other));
+        others.filter(|(other, _)| *other != address).any(|(_, sighting)| id(sighting).as_ref() == Some(&here))
+    }
+
+    /// Follows the sentinel at this address no longer.
+    fn forget(&self, address: &Address) {
+        self.sightings.lock().remove(address);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
     /// Tells of changes in what is known; subscribe before looking.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
