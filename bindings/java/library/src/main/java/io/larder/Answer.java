@@ -51,6 +51,11 @@ final class Answer {
     return code() == 0;
   }
 
+  /** The number in front of the answer: in a batch of completions the request's id. */
+  long before() {
+    return buffer.getLong(start - Long.BYTES);
+  }
+
   long number() {
     return buffer.getLong(start + 8);
   }

@@ -24,18 +24,32 @@ final class Callbacks {
     return POOL;
   }
 
-  /** An executor that uses the pool for what the given one refuses: a future must complete all the same. */
+  /**
+   * An executor that uses the pool for what the given one refuses, and the calling thread for what the pool has no thread
+   * or memory for: a future must complete all the same. It throws only what a task throws.
+   *
+   * <p>An executor may keep a task and throw, as pools do that cannot start a further thread. So a task may run twice, and
+   * at the same time; it has to do nothing the second time.
+   */
   static Executor reliable(Executor executor) {
     if (executor == POOL) {
-      return POOL;
+      return Callbacks::executeInPool;
     }
     return task -> {
       try {
         executor.execute(task);
       } catch (RuntimeException | Error refused) {
-        POOL.execute(task);
+        executeInPool(task);
       }
     };
+  }
+
+  private static void executeInPool(Runnable task) {
+    try {
+      POOL.execute(task);
+    } catch (RuntimeException | Error refused) {
+      task.run();
+    }
   }
 
   private static ForkJoinWorkerThread thread(ForkJoinPool pool) {

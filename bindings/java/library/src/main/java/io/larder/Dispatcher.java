@@ -1,19 +1,18 @@
 package io.larder;
 
 import java.lang.ref.Reference;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Submits requests to a native queue, and completes their futures.
  *
  * <p>One daemon thread blocks in the native that drains completions, and does nothing but hand each to the executor, so
- * that no continuation of a user can hold it up. Each pending request keeps its larder and store reachable. The thread
- * ends when the queue is closed.
+ * that no continuation of a user can hold it up. Only what the executor throws back, for a lack of threads or memory, it
+ * completes itself. Each pending request keeps its larder and store reachable. The thread ends when the queue is closed.
  */
 final class Dispatcher implements Runnable {
   private static final int BATCH = 256;
@@ -42,7 +41,7 @@ final class Dispatcher implements Runnable {
   <T> CompletableFuture<T> submit(Call<T> call) {
     long id = ids.incrementAndGet();
     LarderFuture<T> future = new LarderFuture<>(this, id);
-    pending.put(id, new Pending<>(future, call));
+    pending.put(id, new Pending<>(id, future, call));
     byte[] refusal;
     try {
       refusal = Native.submit(queue.pointer, id, call.target().pointer, call.request(), call.value());
@@ -108,23 +107,78 @@ final class Dispatcher implements Runnable {
   }
 
   private void deliver(byte[] batch) {
-    ByteBuffer buffer = ByteBuffer.wrap(batch).order(ByteOrder.LITTLE_ENDIAN);
     int place = 0;
     while (place < batch.length) {
-      Answer answer = new Answer(batch, place + ID);
-      Pending<?> request = pending.remove(buffer.getLong(place));
-      place += ID + answer.length();
-      if (request == null) {
-        answer.drop();
-      } else {
-        executor.execute(() -> request.complete(answer));
+      Answer answer;
+      Pending<?> request;
+      try {
+        answer = new Answer(batch, place + ID);
+        request = pending.get(answer.before());
+      } catch (OutOfMemoryError lack) {
+        // Nothing was taken yet: the same one again.
+        Thread.yield();
+        continue;
       }
+      place += ID + answer.length();
+      deliver(request, answer);
     }
   }
 
-  /** A request in flight; the call keeps its target reachable. */
-  private record Pending<T>(LarderFuture<T> future, Call<T> call) {
-    void complete(Answer answer) {
+  private void deliver(Pending<?> request, Answer answer) {
+    if (request == null) {
+      answer.drop();
+      return;
+    }
+    request.arrived.set(answer);
+    try {
+      executor.execute(request);
+    } catch (Throwable refused) {
+      // Whatever it is, it must end neither this thread nor what else came: nobody would complete the others.
+      request.runHere();
+    }
+  }
+
+  /**
+   * A request in flight, and the task that completes it; the call keeps its target reachable. An executor that threw may
+   * have taken the task all the same: of those that run it one completes the request, and the others do nothing.
+   */
+  private final class Pending<T> implements Runnable {
+    /** The answer that nobody has taken yet. */
+    final AtomicReference<Answer> arrived = new AtomicReference<>();
+
+    private final long id;
+    private final LarderFuture<T> future;
+    private final Call<T> call;
+
+    Pending(long id, LarderFuture<T> future, Call<T> call) {
+      this.id = id;
+      this.future = future;
+      this.call = call;
+    }
+
+    @Override
+    public void run() {
+      Answer answer = arrived.getAndSet(null);
+      if (answer == null) {
+        return;
+      }
+      try {
+        pending.remove(id);
+      } finally {
+        complete(answer);
+      }
+    }
+
+    /** As {@link #run}, for a thread that nothing may end. */
+    void runHere() {
+      try {
+        run();
+      } catch (Throwable failure) {
+        // It is of this request alone, and there is nobody to tell.
+      }
+    }
+
+    private void complete(Answer answer) {
       T result;
       try {
         answer.check();

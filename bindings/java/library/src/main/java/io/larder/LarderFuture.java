@@ -19,8 +19,15 @@ final class LarderFuture<T> extends CompletableFuture<T> {
     return super.complete(answer);
   }
 
+  /** Fails it, also when there is no memory for that just now: a future that nobody completes hangs. */
   boolean fail(Throwable failure) {
-    return super.completeExceptionally(failure);
+    while (true) {
+      try {
+        return super.completeExceptionally(failure);
+      } catch (OutOfMemoryError lack) {
+        Thread.yield();
+      }
+    }
   }
 
   @Override
