@@ -21,23 +21,31 @@ final class LogDrain implements Runnable {
   private static LogDrain running;
 
   private final Handle log;
+  private boolean hasFailed;
 
   private LogDrain(Handle log) {
     this.log = log;
   }
 
-  /** A larder opens. */
+  /** A larder opens. When this throws, it does not count. */
   static synchronized void acquire() {
+    if (users == 0) {
+      start(level());
+    }
     users++;
-    int level = level();
-    if (users > 1 || level == 0) {
+  }
+
+  private static void start(int level) {
+    if (level == 0) {
       return;
     }
-    running = new LogDrain(new Handle(Answer.checked(Native.openLog(level)).number(), null, Native::freeLog));
-    Thread thread = new Thread(null, running, "larder-log", 0, false);
+    Handle log = new Handle(Answer.checked(Native.openLog(level)).number(), null, Native::freeLog);
+    LogDrain drain = new LogDrain(log);
+    Thread thread = new Thread(null, drain, "larder-log", 0, false);
     thread.setContextClassLoader(null);
     thread.setDaemon(true);
     thread.start();
+    running = drain;
   }
 
   /** A larder is closed. */
@@ -62,21 +70,31 @@ final class LogDrain implements Runnable {
 
   @Override
   public void run() {
-    while (true) {
-      Answer answer;
-      try {
-        answer = Answer.checked(Native.nextLog(log.pointer, -1));
-      } catch (LarderException closed) {
-        break;
-      } catch (LinkageError unloaded) {
-        // The log was closed after this class's loader was, as containers do with what they unload.
-        break;
-      } catch (OutOfMemoryError lack) {
-        continue;
-      }
-      tell(answer.payload());
+    while (readLine()) {
+      // Until the log is closed.
     }
     Reference.reachabilityFence(log);
+  }
+
+  /** Passes the next line on; false when there will be none. */
+  private boolean readLine() {
+    byte[] line;
+    try {
+      line = Answer.checked(Native.nextLog(log.pointer, -1)).payload();
+    } catch (LarderException closed) {
+      return false;
+    } catch (LinkageError unloaded) {
+      // The log was closed after this class's loader was, as containers do with what they unload.
+      return false;
+    } catch (OutOfMemoryError lack) {
+      return true;
+    }
+    try {
+      tell(line);
+    } catch (Throwable failure) {
+      report(failure);
+    }
+    return true;
   }
 
   private static void tell(byte[] line) {
@@ -86,13 +104,26 @@ final class LogDrain implements Runnable {
     long dropped = buffer.getLong(8);
     String target = new String(line, 16, targetLength, StandardCharsets.UTF_8);
     String message = new String(line, 16 + targetLength, line.length - 16 - targetLength, StandardCharsets.UTF_8);
+    if (dropped > 0) {
+      LOGGER.warn("{} lines of Larder's log were dropped, because the reader was too slow", dropped);
+    }
+    LoggerFactory.getLogger("io.larder." + target).atLevel(LEVELS[level]).log(message);
+  }
+
+  /**
+   * What a logging backend throws must not end the drain. The thread's handler of uncaught exceptions is told of the first
+   * one, as it would be if the thread ended; of all of them it would be told once a line.
+   */
+  private void report(Throwable failure) {
+    if (hasFailed) {
+      return;
+    }
+    hasFailed = true;
+    Thread thread = Thread.currentThread();
     try {
-      if (dropped > 0) {
-        LOGGER.warn("{} lines of Larder's log were dropped, because the reader was too slow", dropped);
-      }
-      LoggerFactory.getLogger("io.larder." + target).atLevel(LEVELS[level]).log(message);
-    } catch (RuntimeException appender) {
-      // A logging backend that throws must not end the drain; there is nowhere else to tell of it.
+      thread.getUncaughtExceptionHandler().uncaughtException(thread, failure);
+    } catch (Throwable handler) {
+      // There is nowhere else to tell of it.
     }
   }
 }

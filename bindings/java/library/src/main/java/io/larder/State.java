@@ -25,8 +25,8 @@ final class State {
 
   static State open(String config, Executor executor, int maximumInFlight) {
     NativeLibrary.load();
-    LogDrain.acquire();
     LogUse logUse = new LogUse(new AtomicBoolean());
+    LogDrain.acquire();
     try {
       byte[] bytes = config.getBytes(StandardCharsets.UTF_8);
       Handle handle = new Handle(Answer.checked(Native.openLarder(bytes)).number(), null, Native::freeLarder);

@@ -4,6 +4,14 @@ import static io.larder.Support.bytes;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogManager;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 
 /** What tests run in a virtual machine of its own. */
 final class Child {
@@ -22,6 +30,7 @@ final class Child {
         Runtime.getRuntime().halt(0);
       }
       case "everything" -> everything();
+      case "log" -> logAfterALarderThatCouldNotBeOpened();
       case "open" -> Larder.open("memory://").close();
       default -> throw new IllegalArgumentException(arguments[0]);
     }
@@ -90,5 +99,46 @@ final class Child {
       System.gc();
     }
     Thread.sleep(200);
+  }
+
+  /** Opens a larder while the log cannot begin, and one afterwards. */
+  private static void logAfterALarderThatCouldNotBeOpened() throws Exception {
+    AtomicBoolean hasFailed = new AtomicBoolean();
+    CountDownLatch lines = new CountDownLatch(1);
+    Logger logger = new Logger("io.larder", null) {
+      @Override
+      public boolean isLoggable(Level level) {
+        if (hasFailed.compareAndSet(false, true)) {
+          throw new OutOfMemoryError("on purpose");
+        }
+        return super.isLoggable(level);
+      }
+    };
+    logger.setLevel(Level.INFO);
+    LogManager.getLogManager().addLogger(logger);
+    // What the library says goes to loggers below, of which this one is the parent.
+    logger.addHandler(new Handler() {
+      @Override
+      public void publish(LogRecord line) {
+        lines.countDown();
+      }
+
+      @Override
+      public void flush() {}
+
+      @Override
+      public void close() {}
+    });
+    try {
+      Larder.open("memory://");
+      throw new IllegalStateException("it was opened");
+    } catch (OutOfMemoryError expected) {
+      // What is expected.
+    }
+    Larder larder = Larder.open("memory://");
+    if (!lines.await(20, TimeUnit.SECONDS)) {
+      throw new IllegalStateException("no line came");
+    }
+    larder.close();
   }
 }

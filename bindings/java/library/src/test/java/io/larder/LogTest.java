@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
@@ -13,6 +14,37 @@ import org.junit.jupiter.api.Test;
 /** The library's log lines in SLF4J, here with java.util.logging behind it. */
 class LogTest {
   private static final Logger LOGGER = Logger.getLogger("io.larder");
+
+  @Test
+  void aBackendThatThrowsAnErrorDoesNotEndTheLog() throws Exception {
+    AtomicInteger lines = new AtomicInteger();
+    Handler handler = new Handler() {
+      @Override
+      public void publish(LogRecord record) {
+        lines.incrementAndGet();
+        throw new StackOverflowError("on purpose");
+      }
+
+      @Override
+      public void flush() {}
+
+      @Override
+      public void close() {}
+    };
+    LOGGER.addHandler(handler);
+    Larder first = Larder.open("memory://");
+    try {
+      Support.await("a line came", () -> lines.get() > 0);
+      int before = lines.get();
+      for (int index = 0; index < 3; index++) {
+        Larder.open("memory://").close();
+      }
+      Support.await("further lines came", () -> lines.get() > before);
+    } finally {
+      first.close();
+      LOGGER.removeHandler(handler);
+    }
+  }
 
   @Test
   void linesOfTheLibraryComeToSlf4jWhileALarderIsOpen() throws Exception {

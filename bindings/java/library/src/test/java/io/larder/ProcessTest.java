@@ -34,6 +34,12 @@ class ProcessTest {
   }
 
   @Test
+  void aLarderThatCouldNotBeOpenedDoesNotKeepTheLogFromTheNext() throws Exception {
+    Ended ended = run(List.of("-Dlarder.library=" + library()), Map.of(), "log");
+    assertEquals(0, ended.code, ended.output);
+  }
+
+  @Test
   void theNativesUseJniAsItIsMeantToBe() throws Exception {
     Ended ended = run(List.of("-Xcheck:jni", "-Dlarder.library=" + library()), Map.of(), "everything");
     assertEquals(0, ended.code, ended.output);
