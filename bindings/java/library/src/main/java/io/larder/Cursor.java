@@ -1,6 +1,7 @@
 package io.larder;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -34,7 +35,8 @@ public final class Cursor<K, V> implements AutoCloseable, Iterator<Entry<K, V>> 
   }
 
   /**
-   * The next page. Blocks until the answer or the store's timeout.
+   * The next page. Blocks until the answer or the store's timeout. Begins with what {@link #hasNext} has read and
+   * {@link #next()} has not given yet.
    *
    * @param most how many records at most
    * @return at least one entry; none at the end
@@ -42,27 +44,42 @@ public final class Cursor<K, V> implements AutoCloseable, Iterator<Entry<K, V>> 
    * @throws ClosedException if the cursor or what it is on was closed
    */
   public List<Entry<K, V>> next(int most) {
-    return call(most).now(isImmediate);
+    check(most);
+    return read.isEmpty() ? call(most).now(isImmediate) : taken(most);
   }
 
   /**
-   * The next page, without a thread that waits.
+   * The next page, without a thread that waits. Does not block. Begins as {@link #next(int)} does. When the future is
+   * cancelled or times out, the records of its page may be left out of what follows: open the cursor anew then.
    *
    * @param most how many records at most
    * @return a future of at least one entry; of none at the end
    * @throws InvalidArgumentException if {@code most} is less than 1
+   * @throws ClosedException if the cursor was closed
    */
   public CompletableFuture<List<Entry<K, V>>> nextAsync(int most) {
-    return state.submit(call(most));
+    check(most);
+    return read.isEmpty() ? state.submit(call(most)) : CompletableFuture.completedFuture(taken(most));
   }
 
-  private Call<List<Entry<K, V>>> call(int most) {
+  private void check(int most) {
     if (closed) {
       throw new ClosedException("cursor", "it was closed; open it anew to go on");
     }
     if (most < 1) {
       throw new InvalidArgumentException("most", "it is " + most + "; ask for at least one");
     }
+  }
+
+  private List<Entry<K, V>> taken(int most) {
+    List<Entry<K, V>> taken = new ArrayList<>(Math.min(most, read.size()));
+    while (taken.size() < most && !read.isEmpty()) {
+      taken.add(read.remove());
+    }
+    return List.copyOf(taken);
+  }
+
+  private Call<List<Entry<K, V>>> call(int most) {
     return Call.of(
         handle,
         Request.of(Request.CURSOR_NEXT, timeoutMs).most(most),
@@ -73,6 +90,7 @@ public final class Cursor<K, V> implements AutoCloseable, Iterator<Entry<K, V>> 
    * Whether there is another record. Blocks as {@link #next(int)} does when a page has to be read.
    *
    * @return false at the end
+   * @throws ClosedException if the cursor or what it is on was closed
    */
   @Override
   public boolean hasNext() {
@@ -87,6 +105,7 @@ public final class Cursor<K, V> implements AutoCloseable, Iterator<Entry<K, V>> 
    *
    * @return the entry
    * @throws NoSuchElementException at the end
+   * @throws ClosedException if the cursor or what it is on was closed
    */
   @Override
   public Entry<K, V> next() {
@@ -96,9 +115,13 @@ public final class Cursor<K, V> implements AutoCloseable, Iterator<Entry<K, V>> 
     return read.remove();
   }
 
-  /** Closes it: a further read throws a {@link ClosedException}. Idempotent. Does not block. */
+  /**
+   * Closes it: a further read throws a {@link ClosedException}, also where records were read ahead. Idempotent. Does not
+   * block.
+   */
   @Override
   public void close() {
     closed = true;
+    read.clear();
   }
 }

@@ -12,10 +12,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -187,6 +189,44 @@ class StoreTest {
         assertThrows(java.util.NoSuchElementException.class, cursor::next);
       }
       assertEquals(1000, index);
+    }
+  }
+
+  @Test
+  void whatACursorReadAheadIsGivenByWhateverReadsNext() throws Exception {
+    try (Larder larder = Larder.open("memory://")) {
+      Store store = larder.store();
+      for (int index = 0; index < 1000; index++) {
+        store.put(bytes(String.format("key-%04d", index)), bytes("v" + index));
+      }
+      List<String> keys = new ArrayList<>();
+      Cursor<byte[], byte[]> cursor = store.cursor(ListOptions.all());
+      for (int round = 0; round < 20; round++) {
+        assertTrue(cursor.hasNext());
+        cursor.next(7).forEach(entry -> keys.add(text(entry.key())));
+        Support.get(cursor.nextAsync(300)).forEach(entry -> keys.add(text(entry.key())));
+        if (!cursor.hasNext()) {
+          break;
+        }
+        keys.add(text(cursor.next().key()));
+      }
+      assertEquals(IntStream.range(0, 1000).mapToObj(index -> String.format("key-%04d", index)).toList(), keys);
+      assertEquals(List.of(), cursor.next(1));
+    }
+  }
+
+  @Test
+  void aClosedCursorGivesNothingThatItReadAhead() {
+    try (Larder larder = Larder.open("memory://")) {
+      Store store = larder.store();
+      store.put(bytes("k"), bytes("v"));
+      Cursor<byte[], byte[]> cursor = store.cursor(ListOptions.all());
+      assertTrue(cursor.hasNext());
+      cursor.close();
+      assertThrows(ClosedException.class, cursor::hasNext);
+      assertThrows(ClosedException.class, cursor::next);
+      assertThrows(ClosedException.class, () -> cursor.next(1));
+      assertThrows(ClosedException.class, () -> cursor.nextAsync(1));
     }
   }
 
