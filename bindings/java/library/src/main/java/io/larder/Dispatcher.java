@@ -39,9 +39,14 @@ final class Dispatcher implements Runnable {
   }
 
   <T> CompletableFuture<T> submit(Call<T> call) {
+    return submit(call, executor);
+  }
+
+  /** As {@link #submit(Call)}, completed by an executor of its own; what runs on this one's thread must not block. */
+  <T> CompletableFuture<T> submit(Call<T> call, Executor completer) {
     long id = ids.incrementAndGet();
     LarderFuture<T> future = new LarderFuture<>(this, id);
-    pending.put(id, new Pending<>(id, future, call));
+    pending.put(id, new Pending<>(id, future, call, completer));
     byte[] refusal;
     try {
       refusal = Native.submit(queue.pointer, id, call.target().pointer, call.request(), call.value());
@@ -131,7 +136,7 @@ final class Dispatcher implements Runnable {
     }
     request.arrived.set(answer);
     try {
-      executor.execute(request);
+      request.completer.execute(request);
     } catch (Throwable refused) {
       // Whatever it is, it must end neither this thread nor what else came: nobody would complete the others.
       request.runHere();
@@ -146,14 +151,17 @@ final class Dispatcher implements Runnable {
     /** The answer that nobody has taken yet. */
     final AtomicReference<Answer> arrived = new AtomicReference<>();
 
+    final Executor completer;
+
     private final long id;
     private final LarderFuture<T> future;
     private final Call<T> call;
 
-    Pending(long id, LarderFuture<T> future, Call<T> call) {
+    Pending(long id, LarderFuture<T> future, Call<T> call, Executor completer) {
       this.id = id;
       this.future = future;
       this.call = call;
+      this.completer = completer;
     }
 
     @Override

@@ -72,7 +72,7 @@ record EventPublisher<K, V>(Supplier<Watch<K, V>> opener) implements Flow.Publis
       if (wanted.get() == 0 || ended || !isReading.compareAndSet(false, true)) {
         return;
       }
-      watch.nextAsync((int) Math.min(wanted.get(), Watch.BATCH)).whenCompleteAsync(this::deliver, watch::execute);
+      watch.nextAsync((int) Math.min(wanted.get(), Inbox.BATCH)).whenCompleteAsync(this::deliver, watch::execute);
     }
 
     private void deliver(List<Event<K, V>> events, Throwable failure) {

@@ -30,6 +30,11 @@ final class LarderFuture<T> extends CompletableFuture<T> {
     }
   }
 
+  /** Has the library cancel the request, and completes with what comes of that: also with the answer, if that was first. */
+  void withdraw() {
+    dispatcher.cancel(id);
+  }
+
   @Override
   public boolean cancel(boolean mayInterruptIfRunning) {
     boolean cancelled = super.cancel(mayInterruptIfRunning);

@@ -39,13 +39,18 @@ final class State {
   }
 
   <T> CompletableFuture<T> submit(Call<T> call) {
+    return submit(call, executor);
+  }
+
+  /** As {@link #submit(Call)}, completed by an executor of its own. */
+  <T> CompletableFuture<T> submit(Call<T> call, Executor completer) {
     Dispatcher open;
     try {
       open = dispatcher();
     } catch (LarderException failure) {
       return CompletableFuture.failedFuture(failure);
     }
-    return open.submit(call);
+    return open.submit(call, completer);
   }
 
   /** Runs a task where futures are completed. */

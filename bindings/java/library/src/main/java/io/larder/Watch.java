@@ -2,7 +2,6 @@ package io.larder;
 
 import java.lang.ref.Reference;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -18,17 +17,14 @@ import java.util.function.Function;
  * @param <V> the type of the values
  */
 public final class Watch<K, V> implements AutoCloseable, Iterable<Event<K, V>> {
-  static final int BATCH = 256;
-
   private final State state;
   private final Handle handle;
-  private final Function<Event<byte[], byte[]>, Event<K, V>> decoder;
-  private final ArrayDeque<Event<K, V>> read = new ArrayDeque<>();
+  private final Inbox<K, V> inbox;
 
   Watch(State state, Handle handle, Function<Event<byte[], byte[]>, Event<K, V>> decoder) {
     this.state = state;
     this.handle = handle;
-    this.decoder = decoder;
+    this.inbox = new Inbox<>(state, handle, decoder);
   }
 
   /**
@@ -37,31 +33,35 @@ public final class Watch<K, V> implements AutoCloseable, Iterable<Event<K, V>> {
    * @param most how many at most
    * @param wait how long to wait for the first; zero for not at all
    * @return at least one event; none when none came in time
-   * @throws ClosedException when the watch, or what it is on, was closed and all events were read
+   * @throws ClosedException when the watch, or what it is on, was closed, which drops events that were not read
    * @throws InvalidArgumentException if {@code most} is less than 1
    */
   public List<Event<K, V>> next(int most, Duration wait) {
-    return read(most, wait.isZero() ? 0 : Terms.milliseconds(wait, "wait"));
+    return inbox.next(most, wait.isZero() ? 0 : Terms.milliseconds(wait, "wait"));
   }
 
   /**
    * The next event. Blocks until there is one.
    *
    * @return the event
-   * @throws ClosedException when the watch, or what it is on, was closed and all events were read
+   * @throws ClosedException when the watch, or what it is on, was closed, which drops events that were not read
    */
   public Event<K, V> take() {
-    return read(1, -1).get(0);
+    return inbox.next(1, -1).get(0);
   }
 
   /**
-   * The next events, without a thread that waits.
+   * The next events, without a thread that waits. Does not block. A future that is cancelled or times out takes no events
+   * with it: those that were on their way are what the next read gives. It cannot be cancelled any more while its events
+   * are decoded.
    *
    * @param most how many at most
-   * @return a future of at least one event; it fails with {@link ClosedException} at the end
+   * @return a future of at least one event; it fails with {@link ClosedException} at the end, and with
+   *     {@link BusyException} when too many requests are in flight
+   * @throws InvalidArgumentException if {@code most} is less than 1
    */
   public CompletableFuture<List<Event<K, V>>> nextAsync(int most) {
-    return state.submit(call(most, 0));
+    return inbox.nextAsync(most);
   }
 
   /** Runs a task where futures are completed. */
@@ -69,22 +69,9 @@ public final class Watch<K, V> implements AutoCloseable, Iterable<Event<K, V>> {
     state.execute(task);
   }
 
-  private List<Event<K, V>> read(int most, long waitMs) {
-    return call(most, waitMs).now(false);
-  }
-
-  private Call<List<Event<K, V>>> call(int most, long waitMs) {
-    if (most < 1) {
-      throw new InvalidArgumentException("most", "it is " + most + "; ask for at least one");
-    }
-    return Call.of(
-        handle,
-        Request.of(Request.WATCH_NEXT, waitMs).most(most),
-        answer -> answer.isFound() ? answer.flat().events().stream().map(decoder).toList() : List.of());
-  }
-
   /**
-   * The events from now on, each of which blocks until it is there.
+   * The events from now on, each of which blocks until it is there. An event that {@link Iterator#hasNext} has found and
+   * {@link Iterator#next} has not given yet is the first that another read gives.
    *
    * @return the iterator; it ends when the watch is closed
    */
@@ -93,30 +80,27 @@ public final class Watch<K, V> implements AutoCloseable, Iterable<Event<K, V>> {
     return new Iterator<>() {
       @Override
       public boolean hasNext() {
-        if (!read.isEmpty()) {
-          return true;
-        }
-        try {
-          read.addAll(Watch.this.read(BATCH, -1));
-          return true;
-        } catch (ClosedException end) {
-          return false;
-        }
+        return inbox.hasNext();
       }
 
       @Override
       public Event<K, V> next() {
-        if (!hasNext()) {
+        Event<K, V> event = inbox.hasNext() ? inbox.poll() : null;
+        if (event == null) {
           throw new NoSuchElementException("the watch was closed");
         }
-        return read.remove();
+        return event;
       }
     };
   }
 
-  /** Closes it: a read that waits throws a {@link ClosedException}. Idempotent. Does not block. */
+  /**
+   * Closes it: a read that waits throws a {@link ClosedException}, a further one too, and events that were not read are
+   * dropped. Idempotent. Does not block.
+   */
   @Override
   public void close() {
+    inbox.close();
     try {
       Answer.checked(Native.closeWatch(handle.pointer));
     } finally {
