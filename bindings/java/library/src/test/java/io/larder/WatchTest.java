@@ -12,7 +12,11 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Flow;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -123,6 +127,125 @@ class WatchTest {
   }
 
   @Test
+  void noEventIsToldWhileASubscriberIsGivenItsSubscription() throws Exception {
+    try (Larder larder = Larder.open("memory://")) {
+      Store store = larder.store();
+      AtomicBoolean isInside = new AtomicBoolean();
+      AtomicBoolean isBeside = new AtomicBoolean();
+      Collected collected = new Collected() {
+        @Override
+        public void onSubscribe(Flow.Subscription newSubscription) {
+          isInside.set(true);
+          super.onSubscribe(newSubscription);
+          newSubscription.request(1);
+          store.put(bytes("k"), bytes("v"));
+          pause();
+          isInside.set(false);
+        }
+
+        @Override
+        public void onNext(Event<byte[], byte[]> event) {
+          isBeside.compareAndSet(false, isInside.get());
+          super.onNext(event);
+        }
+      };
+      store.events(WatchOptions.now()).subscribe(collected);
+      Support.await("it came", () -> collected.keys.size() == 1);
+      assertFalse(isBeside.get());
+    }
+  }
+
+  @Test
+  void aSubscriberThatAsksForNothingIsToldSoAfterTheEventThatIsUnderWay() throws Exception {
+    try (Larder larder = Larder.open("memory://")) {
+      Store store = larder.store();
+      CountDownLatch isUnderWay = new CountDownLatch(1);
+      AtomicBoolean isInside = new AtomicBoolean();
+      AtomicBoolean isBeside = new AtomicBoolean();
+      Collected collected = new Collected() {
+        @Override
+        public void onNext(Event<byte[], byte[]> event) {
+          isInside.set(true);
+          isUnderWay.countDown();
+          pause();
+          super.onNext(event);
+          isInside.set(false);
+        }
+
+        @Override
+        public void onError(Throwable failure) {
+          isBeside.set(isInside.get());
+          super.onError(failure);
+        }
+      };
+      store.events(WatchOptions.now()).subscribe(collected);
+      collected.subscription.get().request(10);
+      for (int index = 0; index < 10; index++) {
+        store.put(bytes("k" + index), bytes("v"));
+      }
+      assertTrue(isUnderWay.await(60, TimeUnit.SECONDS));
+      collected.subscription.get().request(-1);
+      Support.await("it is told", () -> "java.lang.IllegalArgumentException".equals(collected.end.get()));
+      assertFalse(isBeside.get());
+      assertEquals(1, collected.keys.size());
+    }
+  }
+
+  @Test
+  void aSubscriberThatAsksForNothingAsSoonAsItCanIsToldSoAfterwards() {
+    try (Larder larder = Larder.open("memory://")) {
+      AtomicReference<String> within = new AtomicReference<>("nothing");
+      Collected collected = new Collected() {
+        @Override
+        public void onSubscribe(Flow.Subscription newSubscription) {
+          newSubscription.request(0);
+          within.set(end.get());
+        }
+      };
+      larder.store().events(WatchOptions.now()).subscribe(collected);
+      assertEquals(null, within.get());
+      assertEquals("java.lang.IllegalArgumentException", collected.end.get());
+    }
+  }
+
+  @Test
+  void eventsAskedForOneByOneFromInsideOfEachAllComeAndDoNotRecurse() throws Exception {
+    // Tasks run where they are given, which is the deepest that calls can nest.
+    try (Larder larder = Larder.builder().config("memory://").executor(Runnable::run).open()) {
+      Store store = larder.store();
+      AtomicInteger deepest = new AtomicInteger();
+      Collected collected = new Collected() {
+        @Override
+        public void onSubscribe(Flow.Subscription newSubscription) {
+          super.onSubscribe(newSubscription);
+          newSubscription.request(1);
+        }
+
+        @Override
+        public void onNext(Event<byte[], byte[]> event) {
+          deepest.accumulateAndGet(new Throwable().getStackTrace().length, Math::max);
+          super.onNext(event);
+          subscription.get().request(1);
+        }
+      };
+      store.events(WatchOptions.now()).subscribe(collected);
+      for (int index = 0; index < 5000; index++) {
+        store.put(bytes("k" + index), bytes("v"));
+      }
+      Support.await("all came", () -> collected.keys.size() == 5000);
+      assertTrue(deepest.get() < 100, () -> "calls nest " + deepest + " deep");
+    }
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(100);
+    } catch (InterruptedException end) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Test
   void manyWatchesNeedNoThreadsOfTheirOwn() throws Exception {
     try (Larder larder = Larder.open("memory://")) {
       Store store = larder.store();
@@ -146,7 +269,7 @@ class WatchTest {
         .count();
   }
 
-  private static final class Collected implements Flow.Subscriber<Event<byte[], byte[]>> {
+  private static class Collected implements Flow.Subscriber<Event<byte[], byte[]>> {
     final AtomicReference<Flow.Subscription> subscription = new AtomicReference<>();
     final ConcurrentLinkedQueue<String> keys = new ConcurrentLinkedQueue<>();
     final AtomicReference<String> end = new AtomicReference<>();
