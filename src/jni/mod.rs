@@ -4,9 +4,10 @@
 //!
 //! * One symbol is exported, `Java_io_larder_Native_initialize`; it registers the others, so that a native and its Java
 //!   declaration stand in one table ([`natives`]).
-//! * No native throws, looks a class up, calls up into Java or keeps a reference to a Java object. An error is an answer
-//!   like any other, and Java makes the exception of it. So nothing here depends on class loaders or attached threads,
-//!   and no reference keeps a class loader alive.
+//! * No native throws but Java's own `OutOfMemoryError`, which is pending when there was no array for an answer; none looks
+//!   a class up but that of arrays of bytes, which every class loader has from the virtual machine; none calls up into
+//!   Java or keeps a reference to a Java object. An error is an answer like any other, and Java makes the exception of
+//!   it. So nothing here depends on class loaders or attached threads, and no reference keeps a class loader alive.
 //! * A pointer that Java passes is alive: Java frees a handle only when its owner is unreachable, and keeps the owner
 //!   reachable for the length of each call.
 //! * Small requests and answers go through a [`slots::Slot`], memory that both sides see, so that a call costs the

@@ -58,7 +58,8 @@ public final class LarderBuilder {
    * own; events of watches too. By default in a pool of at most 16 daemon threads that are there while they are needed.
    * A continuation that blocks takes one of these threads away; it never holds up the library.
    *
-   * @param newExecutor the executor; what it refuses runs in the default pool
+   * @param newExecutor the executor; what it refuses runs in the default pool, and where that has no thread to be had, on
+   *     the thread that brings the answer
    * @return this builder
    */
   public LarderBuilder executor(Executor newExecutor) {
