@@ -10,8 +10,10 @@ import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
-/** The library's log lines in SLF4J, here with java.util.logging behind it. */
+/** The library's log lines in SLF4J, here with java.util.logging behind it. Larders of tests beside it would use the log. */
+@Isolated
 class LogTest {
   private static final Logger LOGGER = Logger.getLogger("io.larder");
 
@@ -70,8 +72,12 @@ class LogTest {
       assertEquals(Level.INFO, line.getLevel());
       assertFalse(line.getMessage().isEmpty());
       larder.close();
-      Support.await("the reader ends", () -> Thread.getAllStackTraces().keySet().stream()
-          .noneMatch(thread -> thread.getName().equals("larder-log") && thread.isAlive()));
+      Support.await("the reader ends", () -> {
+        // Larders that other tests have forgotten use the log until they are collected.
+        System.gc();
+        return Thread.getAllStackTraces().keySet().stream()
+            .noneMatch(thread -> thread.getName().equals("larder-log") && thread.isAlive());
+      });
     } finally {
       LOGGER.removeHandler(handler);
     }
