@@ -159,3 +159,14 @@ fn wrong_lines_of_a_script_are_named_by_number() {
     assert_eq!(code, 2);
     assert!(err.contains("line 2: a quote is not closed"), "{err}");
 }
+
+#[test]
+fn a_line_of_a_script_cannot_name_another_place() {
+    let config = r#"{"stores": {"a": {"type": "memory"}, "b": {"type": "memory"}}}"#;
+    for global in ["--store b", "-s b", "--database d", "--table t", "--json", "--hex", "--timeout 1s", "-c memory://"]
+    {
+        let (code, out, err) = script(config, &format!("put k v\ndel k {global}\nls"), &["--store", "a"]);
+        assert!(code == 2 && err.contains("line 2: --") && err.contains("holds for all lines"), "{global}: {err}");
+        assert!(!out.contains("removed"), "{global}: {out}");
+    }
+}

@@ -10,6 +10,9 @@ use super::exit::Exit;
 
 const SHELLS: [&str; 4] = ["bash", "zsh", "fish", "elvish"];
 
+/// The arguments of every subcommand.
+pub const GLOBALS: [&str; 7] = ["config", "store", "database", "table", "timeout", "json", "hex"];
+
 const AFTER_HELP: &str = "\
 The configuration is --config, else $LARDER_CONFIG, else ./larder.toml, else /etc/larder/larder.toml.
 
@@ -214,5 +217,6 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         super::command().debug_assert();
+        assert_eq!(super::globals().map(|global| global.get_id().to_string()), super::GLOBALS);
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 
 use super::Failure;
 use super::arguments;
@@ -26,9 +27,18 @@ pub fn run(session: &Session, given: &ArgMatches, output: &mut Output<'_>) -> Re
         let matches =
             arguments::command().try_get_matches_from(words).map_err(|error| syntax(index, &summary(&error)))?;
         let Some((name, given)) = matches.subcommand() else { continue };
+        if let Some(global) = arguments::GLOBALS.iter().find(|global| is_given(given, global)) {
+            let text = format!("--{global} holds for all lines; give it to \"larder run\" itself");
+            return Err(syntax(index, &text).into());
+        }
         exit = session.execute(name, given, output)?;
     }
     Ok(exit)
+}
+
+/// Whether the line itself has the argument; its default does not count.
+fn is_given(given: &ArgMatches, argument: &str) -> bool {
+    given.value_source(argument) == Some(ValueSource::CommandLine)
 }
 
 fn open(path: &str) -> Result<Box<dyn BufRead>, Failure> {
