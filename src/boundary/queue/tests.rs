@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::*;
 use crate::boundary::reading::WatchReader;
@@ -192,11 +192,16 @@ fn cancels_that_race_with_reads_of_a_watch_lose_no_event_and_keep_their_order() 
     let watch = wait::wait(store.watch(&WatchOptions::default()), None).expect("a watch");
     let reader = WatchReader::new(watch);
     let queue = Queue::new(0);
-    let writer = std::thread::spawn(move || {
-        for number in 0..EVENTS {
-            wait::wait(store.put(&number.to_be_bytes(), b"", &PutOptions::default()), None).expect("written");
-            if number % 4 == 0 {
-                std::thread::sleep(Duration::from_micros(30));
+    let read_so_far = Arc::new(AtomicU32::new(0));
+    let writer = std::thread::spawn({
+        let read_so_far = Arc::clone(&read_so_far);
+        move || {
+            for number in 0..EVENTS {
+                wait::wait(store.put(&number.to_be_bytes(), b"", &PutOptions::default()), None).expect("written");
+                // However slow the reader is, it finds nothing to read again and again, and a cancel something to cancel.
+                while number % 8 == 0 && read_so_far.load(Ordering::Relaxed) <= number {
+                    std::thread::yield_now();
+                }
             }
         }
     });
@@ -219,6 +224,7 @@ fn cancels_that_race_with_reads_of_a_watch_lose_no_event_and_keep_their_order() 
                 Ok(_) => panic!("another answer"),
                 Err(_) => cancelled += 1,
             }
+            read_so_far.store(seen.len() as u32, Ordering::Relaxed);
         }
     }
     writer.join().expect("no panic");
