@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::address;
+use super::percent;
 use super::settings::{Settings, kind_of};
 use crate::error::{Error, Result, Status};
 
@@ -212,6 +213,7 @@ impl StoreConfig {
         };
         let database = settings.text("database")?.unwrap_or_default();
         let table = settings.text("table")?.unwrap_or_default();
+        address::expand_node(&kind, &mut settings)?;
         Ok(StoreConfig { kind, database, table, settings })
     }
 }
@@ -253,24 +255,9 @@ pub(super) fn parse_url(text: &str) -> Result<Url> {
     Url::parse(text).map_err(|error| Error::config("config", format!("the URL cannot be read: {error}")))
 }
 
+/// A database's or table's name, or a service's, as a URL's path has it.
 pub(super) fn percent_decode(text: &str) -> Result<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let hex = (*first == b'%').then(|| tail.get(..2)).flatten();
-        let code = hex.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match code {
-            Some(code) => {
-                bytes.push(code);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| Error::config("config", "the URL's path is not UTF-8 text"))
+    percent::decode(text).map_err(|malformed| Error::config("config", format!("the URL's path {malformed}")))
 }
 
 #[cfg(test)]
@@ -317,6 +304,7 @@ mod tests {
             ),
             ("memory://user@d", "config: a URL of the form memory://database/table names no server, port or login"),
             ("memory://:secret@d", "config: a URL of the form memory://database/table names no server, port or login"),
+            ("memory://d/a%2", "config: the URL's path has a % that is followed by no two hexadecimal digits"),
             ("memory://d#t", "config: a URL of the form memory://database/table names no server, port or login"),
             ("file://relative", "config: "),
             ("file:///no/such/file.toml", "config: /no/such/file.toml cannot be read"),

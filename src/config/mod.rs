@@ -4,6 +4,8 @@ pub mod address;
 pub mod document;
 pub mod duration;
 pub mod flag;
+pub mod names;
+pub mod percent;
 pub mod profile;
 pub mod secret;
 pub mod settings;

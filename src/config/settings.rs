@@ -1,14 +1,15 @@
 //! Typed reading of one section: each setting is taken once, and what nobody took is an error with a suggestion.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::secret::Secret;
-use super::{duration, flag, size};
+use super::{duration, flag, names, size};
 use crate::error::{Error, Result};
+use crate::log::{self, Level};
 
 /// The settings of one section, such as `stores.sessions`.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Settings {
     place: Place,
     values: Map<String, Value>,
     known: Vec<&'static str>,
+    /// Settings that may have been meant for another type.
+    passing: BTreeSet<String>,
     /// What errors call a setting that came from elsewhere, such as a variable.
     names: BTreeMap<String, String>,
 }
@@ -32,7 +35,8 @@ enum Place {
 impl Settings {
     /// The settings of `section`.
     pub fn new(section: impl Into<String>, values: Map<String, Value>) -> Settings {
-        Settings { place: Place::Section(section.into()), values, known: Vec::new(), names: BTreeMap::new() }
+        let (known, passing, names) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+        Settings { place: Place::Section(section.into()), values, known, passing, names }
     }
 
     /// The settings that variables say which begin with `prefix` and `_`.
@@ -56,6 +60,26 @@ impl Settings {
     /// Calls a setting `name` in errors: that of the variable that said it.
     pub fn rename(&mut self, key: impl Into<String>, name: impl Into<String>) {
         self.names.insert(key.into(), name.into());
+    }
+
+    /// Has a setting passed over where the type does not know it, but another does: a weaker source said it than the one
+    /// that chose the type.
+    pub fn pass_over_unknown(&mut self, key: impl Into<String>) {
+        self.passing.insert(key.into());
+    }
+
+    /// Replaces what a setting is, but not its name.
+    pub fn replace(&mut self, key: &str, value: Value) {
+        self.values.insert(key.to_owned(), value);
+    }
+
+    /// Adds a setting that errors call `name`, unless it is there already; a secret also by its file.
+    pub fn add_missing(&mut self, key: &str, value: Value, name: &str) {
+        let file_key = format!("{key}_file");
+        if !self.values.contains_key(key) && !self.values.contains_key(&file_key) {
+            self.values.insert(key.to_owned(), value);
+            self.rename(key, name);
+        }
     }
 
     /// The settings that nobody took yet, as they are written.
@@ -96,6 +120,20 @@ impl Settings {
             Value::Number(number) => number.as_u64().map(Duration::from_millis),
             _ => None,
         })
+    }
+
+    /// Takes a duration above zero, `default` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// `CONFIG` when it is zero or something else.
+    pub fn time(&mut self, key: &'static str, default: Duration) -> Result<Duration> {
+        match self.duration(key)? {
+            Some(Duration::ZERO) => {
+                Err(Error::config(self.name(key), "it is 0; expected a duration above; leave it out for the default"))
+            }
+            other => Ok(other.unwrap_or(default)),
+        }
     }
 
     /// Takes a size in bytes: a whole number, or a text such as `64MiB`.
@@ -205,9 +243,19 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// `CONFIG` that names the first setting that nobody took, with a suggestion.
+    /// `CONFIG` that names the first setting that nobody took, with a suggestion; not for what
+    /// [`Settings::pass_over_unknown`] is about, of which the log tells.
     pub fn finish(self) -> Result<()> {
-        let Some(key) = self.values.keys().next() else { return Ok(()) };
+        let is_passed_over = |key: &&String| self.passing.contains(*key) && names::is_known(key);
+        for key in self.values.keys().filter(is_passed_over) {
+            log::write(Level::Info, "config", || {
+                format!(
+                    "{} is not used: the store's type, which a stronger source chose, does not have it",
+                    self.name(key)
+                )
+            });
+        }
+        let Some(key) = self.values.keys().find(|key| !is_passed_over(key)) else { return Ok(()) };
         Err(Error::config(
             self.name(key),
             format!("there is no such setting; {}", suggest(key, self.known.iter().copied(), "settings here")),
@@ -250,20 +298,26 @@ pub fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// The text of an error about a word that is none of `choices`.
+/// The text of an error about a word that is none of `choices`. It does not repeat what may be a URL with a password.
 pub fn unknown<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>, kind: &str) -> String {
+    if word.contains([':', '/', '@']) {
+        return format!("what it holds looks like an address, and is not repeated; {}", listed(choices, kind));
+    }
     format!("\"{word}\" is not known; {}", suggest(word, choices, kind))
 }
 
 fn suggest<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>, kind: &str) -> String {
-    let mut choices: Vec<&str> = choices.into_iter().collect();
-    choices.sort_unstable();
-    choices.dedup();
+    let choices: Vec<&str> = choices.into_iter().collect();
     let nearest = choices.iter().map(|choice| (strsim::damerau_levenshtein(word, choice), *choice)).min();
     match nearest {
         Some((distance, choice)) if distance <= 1 + word.chars().count() / 3 => format!("did you mean \"{choice}\"?"),
-        _ => format!("the {kind} are: {}", choices.join(", ")),
+        _ => listed(choices, kind),
     }
+}
+
+fn listed<'a>(choices: impl IntoIterator<Item = &'a str>, kind: &str) -> String {
+    let choices: BTreeSet<&str> = choices.into_iter().collect();
+    format!("the {kind} are: {}", choices.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -298,11 +352,26 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_of_another_type_is_passed_over_where_that_was_said_and_no_misspelt_one() {
+        let mut own = settings(r#"{"max_entries": 5, "max_entires": 5}"#);
+        assert_eq!(own.clone().finish().expect_err("unknown").origin(), "stores.a.max_entries");
+        own.pass_over_unknown("max_entries");
+        own.pass_over_unknown("max_entires");
+        assert_eq!(own.finish().expect_err("misspelt").origin(), "stores.a.max_entires");
+    }
+
+    #[test]
     fn a_word_near_to_none_lists_them_all() {
         assert_eq!(
             unknown("zzzzzz", ["memory", "noop"], "types"),
             "\"zzzzzz\" is not known; the types are: memory, noop"
         );
+    }
+
+    #[test]
+    fn what_may_be_a_url_with_a_password_is_not_repeated() {
+        let text = unknown("redis://:hush@h", ["memory", "noop"], "types");
+        assert_eq!(text, "what it holds looks like an address, and is not repeated; the types are: memory, noop");
     }
 
     #[test]

@@ -80,3 +80,24 @@ fn fault(settings: &mut Settings) -> Result<FaultConfig> {
     };
     Ok(FaultConfig { delay, fault })
 }
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+    use crate::config::names::is_known;
+
+    #[test]
+    fn the_settings_of_every_type_are_in_the_list_of_names() {
+        for kind in KINDS {
+            let nodes = if *kind == "redis-sentinel" { "nodes = \"h/m\"\n" } else { "" };
+            let text = format!("type = \"{kind}\"\n{nodes}zzzzzzzzzzzzzzzz = 1");
+            let mut config = crate::config::Config::parse(&text).expect("a document");
+            let store = config.stores.pop_first().expect("one").1;
+            let error = open(store).err().expect("an unknown setting").to_string();
+            let (_, known) = error.split_once("the settings here are: ").unwrap_or(("", ""));
+            let known = known.split(", ").filter(|name| !name.is_empty());
+            assert!(known.clone().count() > 0 || *kind == "noop", "{error}");
+            assert_eq!(known.filter(|name| !is_known(name)).collect::<Vec<_>>(), Vec::<&str>::new(), "{kind}");
+        }
+    }
+}

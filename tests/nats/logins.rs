@@ -48,8 +48,13 @@ fn users_enter_by_password_in_settings_files_and_urls() {
 #[test]
 fn users_enter_by_token_nkey_and_credentials() {
     let nats = server(Login::Token("hush".into()), Tls::Off);
-    enters(&nats.addresses()[0], json!({"token": "hush"}));
-    assert_eq!(is_refused(&nats.addresses()[0], json!({"token": "other"})).0, Status::AUTH);
+    let address = &nats.addresses()[0];
+    enters(address, json!({"token": "hush"}));
+    assert_eq!(is_refused(address, json!({"token": "other"})).0, Status::AUTH);
+    // As nats.go has it, what stands alone before the @ is a token, and stronger than the settings.
+    enters(address, json!({"nodes": [format!("nats://hush@{address}")]}));
+    enters(address, json!({"nodes": [format!("nats://hush@{address}")], "username": "me", "password": "other"}));
+    assert_eq!(is_refused(address, json!({"nodes": [format!("nats://hushhush@{address}")]})).0, Status::AUTH);
 
     let (public, seed) = nkey().expect("a key");
     let nats = server(Login::Nkey(public), Tls::Off);

@@ -6,9 +6,10 @@
 
 use serde_json::{Map, Value};
 
+use crate::config::percent;
 use crate::error::{Error, Result};
 use crate::store::nats::KIND;
-use crate::store::nats::config::{Node, percent_decode};
+use crate::store::nats::config::Node;
 
 /// The settings that the URL says.
 ///
@@ -30,7 +31,8 @@ pub fn settings(url: &str) -> Result<Map<String, Value>> {
     }
     let (database, table) = path.split_once('/').unwrap_or((path, ""));
     for (name, text) in [("database", database), ("table", table)] {
-        let text = percent_decode(text).ok_or_else(|| Error::config(name, "in the URL it is not UTF-8 text"))?;
+        let text =
+            percent::decode(text).map_err(|malformed| Error::config(name, format!("in the URL it {malformed}")))?;
         if !text.is_empty() {
             settings.insert(name.to_owned(), text.into());
         }

@@ -13,6 +13,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::config::percent;
 use crate::error::{Error, Result};
 
 /// What is read of a URL; its parts are not decoded yet.
@@ -79,25 +80,24 @@ fn read(url: &str, has_sentinels: bool, is_encrypted: bool) -> Result<Map<String
     let mut further = Vec::new();
     for pair in parts.query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decode(name, "query", true)?, decode(value, "query", true)?);
+        let (name, value) = (decode_query(name)?, decode_query(value)?);
         if name == "addr" {
             further.push(value);
             continue;
         }
         add_parameter(&mut settings, &name, value)?;
     }
-    let mut nodes = parts.hosts.iter().map(|host| decode(host, "host", false)).collect::<Result<Vec<_>>>()?;
+    let mut nodes = parts.hosts.iter().enumerate().map(host).collect::<Result<Vec<_>>>()?;
     nodes.extend(further);
     if let Some(name) = parts.fragment.filter(|name| !name.is_empty()) {
-        let name = decode(name, "fragment", false)?;
+        let name = decode(name, "fragment")?;
         add(&mut settings, "master", name, "its fragment and in its query")?;
     }
     let has_sentinels = has_sentinels || settings.contains_key("master");
     add_path(&mut settings, parts.path)?;
     // An empty password is none; Redis calls the user of a password alone the default one.
-    let user = parts.user.map(|user| decode(user, "user", false)).transpose()?.filter(|user| !user.is_empty());
-    let password =
-        parts.password.map(|text| decode(text, "password", false)).transpose()?.filter(|text| !text.is_empty());
+    let user = parts.user.map(|user| decode(user, "user")).transpose()?.filter(|user| !user.is_empty());
+    let password = parts.password.map(|text| decode(text, "password")).transpose()?.filter(|text| !text.is_empty());
     match (user, password) {
         (Some(user), Some(password)) => {
             add(&mut settings, "username", user, "its user part and in its query")?;
@@ -135,6 +135,12 @@ fn split(url: &str) -> Result<Parts<'_>> {
         Some((rest, fragment)) => (rest, Some(fragment)),
         None => (rest, None),
     };
+    if fragment.is_some_and(|fragment| fragment.contains('@')) {
+        return Err(Error::config(
+            "config",
+            "an @ stands behind a #; write a # in a password as %23, an @ in a name as %40",
+        ));
+    }
     // Lettuce puts the query behind the fragment as well as before it.
     let (fragment, late_query) = match fragment.and_then(|fragment| fragment.split_once('?')) {
         Some((fragment, query)) => (Some(fragment), Some(query)),
@@ -159,9 +165,30 @@ fn split(url: &str) -> Result<Parts<'_>> {
     Ok(Parts { user, password, hosts, path, query: late_query.unwrap_or(query), fragment })
 }
 
+/// A server. Not repeated where it is none: a part of a password that was not encoded may stand there.
+fn host((place, text): (usize, &&str)) -> Result<String> {
+    let host = decode(text, "host")?;
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').unwrap_or(("", "")),
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
+    };
+    let has_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_number);
+    if name.is_empty() || !has_port {
+        let text = format!(
+            "server {} of the URL is none; expected <host>:<port> (write /, ? and # in a password as %2F, %3F and %23)",
+            place + 1
+        );
+        return Err(Error::config("config", text));
+    }
+    Ok(host)
+}
+
 fn add_parameter(settings: &mut Map<String, Value>, name: &str, value: String) -> Result<()> {
     if name.is_empty() {
         return Err(Error::config("config", "a setting in the URL has no name"));
+    }
+    if name.contains('@') {
+        return Err(Error::config("config", "a setting's name in the URL has an @; write a ? in a password as %3F"));
     }
     if IGNORED.contains(&name) {
         return Ok(());
@@ -170,6 +197,8 @@ fn add_parameter(settings: &mut Map<String, Value>, name: &str, value: String) -
         // rueidis: the parameter alone means yes.
         "skip_verify" if value.is_empty() => ("tls_insecure", "true".to_owned()),
         "verifyPeer" => ("tls_insecure", verify_peer(&value)?.to_owned()),
+        // Lettuce: without a unit these are milliseconds.
+        "timeout" if is_number(&value) => ("timeout", value + "ms"),
         // Lettuce: the number of the database, where Larder's own is a name.
         "database" if is_number(&value) => ("db", value),
         other => (ALIASES.iter().find(|(known, _)| *known == other).map_or(other, |(_, own)| *own), value),
@@ -192,8 +221,8 @@ fn verify_peer(value: &str) -> Result<&'static str> {
 /// The path is the number of a database, or the names of a database and a table of Larder's.
 fn add_path(settings: &mut Map<String, Value>, path: &str) -> Result<()> {
     let mut names = path.splitn(2, '/');
-    let first = decode(names.next().unwrap_or_default(), "path", false)?;
-    let second = decode(names.next().unwrap_or_default(), "path", false)?;
+    let first = decode(names.next().unwrap_or_default(), "path")?;
+    let second = decode(names.next().unwrap_or_default(), "path")?;
     let key = if second.is_empty() && is_number(&first) { "db" } else { "database" };
     if !first.is_empty() {
         // Lettuce: the query's number counts more than the path's.
@@ -220,30 +249,13 @@ fn is_number(text: &str) -> bool {
 }
 
 /// A part with its `%XX` decoded; `part` is its name, for the error, which does not hold the part itself.
-fn decode(text: &str, part: &'static str, is_query: bool) -> Result<String> {
-    let fault = |what: &str| Err(Error::config("config", format!("the URL's {part} {what}")));
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        rest = tail;
-        match first {
-            b'+' if is_query => bytes.push(b' '),
-            b'%' => {
-                let code = tail.split_at_checked(2).and_then(|(digits, after)| {
-                    let digits =
-                        std::str::from_utf8(digits).ok().filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
-                    Some((u8::from_str_radix(digits, 16).ok()?, after))
-                });
-                let Some((code, after)) = code else {
-                    return fault("has a % that is followed by no two hexadecimal digits; write the % as %25");
-                };
-                bytes.push(code);
-                rest = after;
-            }
-            other => bytes.push(*other),
-        }
-    }
-    String::from_utf8(bytes).or_else(|_| fault("is not UTF-8 text"))
+fn decode(text: &str, part: &'static str) -> Result<String> {
+    percent::decode(text).map_err(|malformed| Error::config("config", format!("the URL's {part} {malformed}")))
+}
+
+/// The same of the query, where a blank may be a `+`.
+fn decode_query(text: &str) -> Result<String> {
+    decode(&text.replace('+', " "), "query")
 }
 
 #[cfg(test)]
@@ -289,6 +301,7 @@ mod tests {
                 json!({"tls_insecure": "true", "master": "m", "tls": true, "sentinel_tls": true, "nodes": ["a:1"],
                        "type": "redis-sentinel"}),
             ),
+            ("redis://a?timeout=5000", json!({"timeout": "5000ms", "nodes": ["a"], "type": "redis"})),
             // fred.
             (
                 "redis-sentinel://u:p@a:1,b:2/3?sentinelServiceName=m&sentinelUsername=su&sentinelPassword=sp",
@@ -322,6 +335,10 @@ mod tests {
         for (url, expected) in [
             ("redis-socket:///run/secret.sock", "config: a Unix socket is not supported"),
             ("redis-cluster://u:secret@h", "config: a Redis cluster is not supported"),
+            ("redis://u:secret#2@h", "config: an @ stands behind a #"),
+            ("redis://u:secret?2@h:6379", "config: a setting's name in the URL has an @"),
+            ("redis://u:secret?2&a=b@h", "config: server 1 of the URL is none"),
+            ("redis://a:1,[::secret", "config: server 2 of the URL is none"),
             ("redis://u:secret%zz@h", "config: the URL's password has a %"),
             ("redis://u:secret%ff@h", "config: the URL's password is not UTF-8"),
             ("redis://:secret@h?password=secret", "password: it stands in the URL in its user part and in its query"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_rustls::rustls::ClientConfig;
 use url::Url;
 
+use crate::config::percent;
 use crate::config::secret::Secret;
 use crate::config::settings::Settings;
 use crate::error::{Error, Result};
@@ -26,12 +27,13 @@ pub struct Node {
     pub port: u16,
     /// Whether its URL asks for TLS.
     pub tls: bool,
-    /// User and password in its URL.
-    pub login: Option<(String, Option<Secret>)>,
+    /// The login in its URL; [`Login::None`] where it has none.
+    pub login: Login,
 }
 
 impl Node {
-    /// The node in `host:port`, `nats://[user[:password]@]host[:port]` or `tls://…`; `None` for anything else.
+    /// The node in `host:port`, `nats://[user:password@]host[:port]`, `nats://token@host[:port]` or `tls://…`; `None` for
+    /// anything else.
     pub fn parse(text: &str) -> Option<Node> {
         // A URL's parser would leave some of them out, and what is left could be another host.
         if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
@@ -43,15 +45,7 @@ impl Node {
         if !is_bare || !matches!(url.scheme(), "nats" | "tls") {
             return None;
         }
-        let decode = |text: &str| percent_decode(text);
-        let login = match (url.username(), url.password()) {
-            ("", None) => None,
-            (user, password) => {
-                let password =
-                    password.map(decode).map_or(Some(None), |text| text.map(|text| Some(Secret::Text(text))))?;
-                Some((decode(user)?, password))
-            }
-        };
+        let login = login_of(&whole)?;
         let host = url.host_str().filter(|host| !host.is_empty())?.to_owned();
         let port = Some(url.port().unwrap_or(DEFAULT_PORT)).filter(|port| *port != 0)?;
         Some(Node { host, port, tls: url.scheme() == "tls", login })
@@ -63,6 +57,22 @@ impl Node {
     }
 }
 
+/// The login before the `@` of a URL. As the clients of NATS have it, what stands alone there is a token.
+fn login_of(url: &str) -> Option<Login> {
+    let (_, rest) = url.split_once("://")?;
+    let Some((login, _)) = rest.rsplit_once('@').filter(|(login, _)| !login.is_empty()) else {
+        return Some(Login::None);
+    };
+    let decode = |text: &str| percent::decode(text).ok();
+    Some(match login.split_once(':') {
+        None => Login::Token(Secret::Text(decode(login)?)),
+        Some((user, password)) => {
+            let password = Some(decode(password)?).filter(|password| !password.is_empty());
+            Login::User(decode(user)?, password.map(Secret::Text))
+        }
+    })
+}
+
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.address())
@@ -70,7 +80,7 @@ impl std::fmt::Debug for Node {
 }
 
 /// How Larder logs in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Login {
     /// Not at all, or as the nodes' URLs say.
     #[default]
@@ -90,7 +100,7 @@ pub enum Login {
 pub struct NatsConfig {
     /// The servers.
     pub nodes: Vec<Node>,
-    /// How to log in.
+    /// How to log in, where [`NatsConfig::login_at`] says nothing else.
     pub login: Login,
     /// What TLS is made with, when a connection is encrypted.
     pub tls: Option<Arc<ClientConfig>>,
@@ -120,6 +130,17 @@ pub struct NatsConfig {
     pub marker_age: Duration,
 }
 
+impl NatsConfig {
+    /// How to log in to `node`. As nats.go has it, a user, password or token in its URL is stronger than the settings'; a key
+    /// or credentials are not given up for one.
+    pub fn login_at<'a>(&'a self, node: &'a Node) -> &'a Login {
+        match (&self.login, &node.login) {
+            (login @ (Login::Nkey(_) | Login::Credentials(_)), _) | (login, Login::None) => login,
+            (_, of_url) => of_url,
+        }
+    }
+}
+
 /// Takes the settings.
 ///
 /// # Errors
@@ -143,9 +164,9 @@ pub fn take(settings: &mut Settings) -> Result<NatsConfig> {
         history: within(settings, "history", 64)?,
         max_bytes: settings.size("max_bytes")?.filter(|bytes| *bytes != 0),
         read_your_writes: settings.flag("read_your_writes")?.unwrap_or(false),
-        timeout: positive(settings, "timeout", Duration::from_secs(5))?,
-        connect_timeout: positive(settings, "connect_timeout", Duration::from_secs(2))?,
-        max_reconnect_delay: positive(settings, "max_reconnect_delay", Duration::from_secs(2))?,
+        timeout: settings.time("timeout", Duration::from_secs(5))?,
+        connect_timeout: settings.time("connect_timeout", Duration::from_secs(2))?,
+        max_reconnect_delay: settings.time("max_reconnect_delay", Duration::from_secs(2))?,
         marker_age: Duration::from_secs(3600),
     })
 }
@@ -194,30 +215,6 @@ fn within(settings: &mut Settings, key: &'static str, most: u8) -> Result<Option
     }
 }
 
-fn positive(settings: &mut Settings, key: &'static str, default: Duration) -> Result<Duration> {
-    match settings.duration(key)? {
-        Some(Duration::ZERO) => Err(Error::config(settings.name(key), "it is 0; leave it out for the default")),
-        other => Ok(other.unwrap_or(default)),
-    }
-}
-
-/// Text with `%xx` for any byte, as it stands in a URL; `None` when it is no UTF-8 then.
-pub(crate) fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        if *first != b'%' {
-            bytes.push(*first);
-            rest = tail;
-            continue;
-        }
-        let (digits, tail) = tail.split_at_checked(2)?;
-        bytes.extend(data_encoding::HEXLOWER_PERMISSIVE.decode(digits).ok()?);
-        rest = tail;
-    }
-    String::from_utf8(bytes).ok()
-}
-
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
     use super::*;
@@ -230,19 +227,18 @@ mod tests {
 
     #[test]
     fn nodes_are_addresses_or_urls() {
+        let user = |user: &str, password: &str| Login::User(user.to_owned(), Some(Secret::Text(password.to_owned())));
         let expected = [
-            ("h:1", "h:1", false, None),
-            ("nats://h", "h:4222", false, None),
-            ("tls://h:9/", "h:9", true, None),
-            ("nats://u@h:1", "h:1", false, Some(("u", None))),
-            ("nats://u%40x:p%3A@[::1]:7", "[::1]:7", false, Some(("u@x", Some("p:")))),
+            ("h:1", "h:1", false, Login::None),
+            ("nats://h", "h:4222", false, Login::None),
+            ("tls://h:9/", "h:9", true, Login::None),
+            ("nats://t%3Ax@h:1", "h:1", false, Login::Token(Secret::Text("t:x".to_owned()))),
+            ("nats://u:@h:1", "h:1", false, Login::User("u".to_owned(), None)),
+            ("nats://u%40x:p%3A@[::1]:7", "[::1]:7", false, user("u@x", "p:")),
         ];
         for (text, address, tls, login) in expected {
             let node = Node::parse(text).expect(text);
             assert_eq!((node.address().as_str(), node.tls), (address, tls), "{text}");
-            let login = login.map(|(user, password): (&str, Option<&str>)| {
-                (user.to_owned(), password.map(|password| Secret::Text(password.to_owned())))
-            });
             assert_eq!(node.login, login, "{text}");
         }
         for text in ["", "http://h:1", "h:99999", "h:1/path", "nats://", "a b:1", "nats://h?x=y", "nats://%ff@h"] {
@@ -255,6 +251,18 @@ mod tests {
         let error = take(&mut settings(json!({"nodes": ["h:1", "nats://u:secret@h:x"]}))).expect_err("malformed");
         assert_eq!(error.origin(), "stores.a.nodes");
         assert!(error.message().contains("number 2") && !error.message().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_login_in_a_nodes_url_is_stronger_than_that_of_the_settings_but_for_keys() {
+        let login = |value: Value| {
+            let config = take(&mut settings(value)).expect("usable");
+            config.login_at(&config.nodes[0]).clone()
+        };
+        let token = Login::Token(Secret::Text("t".to_owned()));
+        assert_eq!(login(json!({"nodes": "nats://t@h", "username": "u", "password": "p"})), token);
+        assert_eq!(login(json!({"nodes": "h", "token": "t"})), token);
+        assert_eq!(login(json!({"nodes": "nats://t@h", "credentials": "/c"})), Login::Credentials("/c".into()));
     }
 
     #[test]

@@ -386,7 +386,7 @@ impl Connection {
         told.retain(|node| !configured.iter().any(|known| known.address() == node.address()));
         for node in &mut told {
             node.tls = like.is_some_and(|like| like.tls);
-            node.login = like.and_then(|like| like.login.clone());
+            node.login = like.map(|like| like.login.clone()).unwrap_or_default();
         }
         let mut servers = configured.clone();
         fastrand::shuffle(&mut servers);

@@ -62,7 +62,7 @@ impl RedisConfig {
     pub fn take(settings: &mut Settings, kind: &str) -> Result<RedisConfig> {
         let has_sentinels = kind == SENTINEL;
         let place = place(settings, has_sentinels)?;
-        let limit = positive(settings, "connect_timeout", Duration::from_secs(2))?;
+        let limit = settings.time("connect_timeout", Duration::from_secs(2))?;
         let server = server(settings, limit)?;
         let sentinel = if has_sentinels { sentinel(settings, limit)? } else { server.clone() };
         let names = Format::NAMES.to_vec();
@@ -81,8 +81,8 @@ impl RedisConfig {
             lifespan_ms: u64::try_from(lifespan.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
             durability: durability(settings)?,
             connections: connections as usize,
-            timeout: positive(settings, "timeout", Duration::from_secs(5))?,
-            max_reconnect_delay: positive(settings, "max_reconnect_delay", Duration::from_secs(1))?,
+            timeout: settings.time("timeout", Duration::from_secs(5))?,
+            max_reconnect_delay: settings.time("max_reconnect_delay", Duration::from_secs(1))?,
         })
     }
 }
@@ -159,16 +159,6 @@ fn durability(settings: &mut Settings) -> Result<Durability> {
         Some(0) => Ok(Durability::None),
         Some(number) => Ok(Durability::Replicas(number)),
         None => Err(settings.malformed("durability", &value, EXPECTED)),
-    }
-}
-
-fn positive(settings: &mut Settings, key: &'static str, default: Duration) -> Result<Duration> {
-    match settings.duration(key)? {
-        Some(duration) if duration.is_zero() => {
-            Err(Error::config(settings.name(key), "it is 0; expected a duration above"))
-        }
-        Some(duration) => Ok(duration),
-        None => Ok(default),
     }
 }
 

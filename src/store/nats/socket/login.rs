@@ -48,7 +48,7 @@ async fn dial(config: &NatsConfig, node: &Node) -> Result<Socket> {
     }
     let inbox = inbox()? + ".";
     let text = login(config, node, &info, encrypts)?;
-    let info = greeter.greet(&text, &inbox, info).await.map_err(|error| blamed(error, &config.login))?;
+    let info = greeter.greet(&text, &inbox, info).await.map_err(|error| blamed(error, config.login_at(node)))?;
     let shared = Arc::new(Shared::new(inbox, info));
     tokio::spawn(driver::drive(greeter.stream, greeter.parser, Arc::clone(&shared)));
     Ok(Socket { shared })
@@ -160,15 +160,7 @@ fn login(config: &NatsConfig, node: &Node, info: &Info, encrypts: bool) -> Resul
         return Ok(String::new());
     };
     let mut put = |name: &str, text: String| drop(fields.insert(name.to_owned(), text.into()));
-    let of_url;
-    let login = match (&config.login, &node.login) {
-        (Login::None, Some((user, password))) => {
-            of_url = Login::User(user.clone(), password.clone());
-            &of_url
-        }
-        (login, _) => login,
-    };
-    match login {
+    match config.login_at(node) {
         Login::None => {}
         Login::User(user, password) => {
             put("user", user.clone());
