@@ -444,15 +444,110 @@ fn a_file_is_weaker_than_a_variable_and_says_what_no_variable_can() {
         ("[profiles.ocis.GRAPH_CASH]\na = 1", "profiles.ocis.GRAPH_CASH: \"GRAPH_CASH\" is not known; did you mean"),
         ("[profiles.osic.A]\na = 1", "profiles.osic: \"osic\" is not known"),
         ("profiles = 5", "profiles: it is a number"),
+        (
+            "[profile.ocis.GRAPH_CACHE]\nmax_entries = 5",
+            "profile: \"profile\" is not known; did you mean \"profiles\"?",
+        ),
+        ("[stroes.a]\ntype = \"memory\"", "stroes: \"stroes\" is not known"),
         ("[profiles.ocis]\nGRAPH_CACHE = \"memory\"", "profiles.ocis.GRAPH_CACHE: it is a text; expected a section"),
     ] {
         std::fs::write(&path, text).expect("written");
         let error = Sources::new(Profile::Ocis, Environment::default(), Some(&path)).expect_err(text).to_string();
         assert!(error.starts_with(expected), "{error}");
     }
+    let twice = "[profiles.ocis.GRAPH_CACHE]\nmax_entries = 5\n[profiles.ocis.GRAPH_CACHE_STORE]\nmax_bytes = 5\n";
+    std::fs::write(&path, twice).expect("written");
+    let error = with(&[]).one("GRAPH_CACHE").expect_err("twice").to_string();
+    assert!(error.starts_with("profiles.ocis.GRAPH_CACHE_STORE: it means the same service as"), "{error}");
     std::fs::write(&path, "[profiles.ocis.GRAPH_CACHE]\nlifespan = \"1d\"\n").expect("written");
     let error = with(&[]).one("GRAPH_CACHE").expect_err("malformed").to_string();
     assert!(error.starts_with("profiles.ocis.GRAPH_CACHE.lifespan: it is \"1d\"; expected"), "{error}");
+}
+
+/// A file for a profile, and the sources with it.
+fn with_file(name: &str, text: &str, variables: &[(&str, &str)]) -> Sources {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).expect("written");
+    Sources::new(Profile::Ocis, environment(variables), Some(&path)).expect("sound")
+}
+
+/// Whether the store of a service opens; it connects nothing.
+fn opens(sources: &Sources, service: &str) -> Result<(), String> {
+    let opened = sources.one(service).and_then(larder::Larder::from_config);
+    opened.map(drop).map_err(|error| error.to_string())
+}
+
+#[test]
+fn what_a_section_says_of_two_services_is_weaker_than_the_section_of_one() {
+    let text = "[profiles.ocis.SETTINGS_CACHE]\nmax_entries = 5\nmax_bytes = 6\n\
+                [profiles.ocis.SETTINGS_FILE_CACHE]\nmax_entries = 7\n";
+    let sources = with_file("shared.toml", text, &[]);
+    let bounds = |service| {
+        let mut store = sources.one(service).expect("sound").stores.remove("default").expect("it");
+        let entries = store.settings.count("max_entries").expect("a number");
+        (entries, store.settings.size("max_bytes").expect("a size"), store.settings.name("max_entries"))
+    };
+    let name = |section: &str| format!("profiles.ocis.{section}.max_entries");
+    assert_eq!(bounds("SETTINGS_FILE_CACHE").0, Some(7));
+    assert_eq!(bounds("SETTINGS_FILE_CACHE").1, Some(6));
+    assert_eq!(bounds("SETTINGS_DIRECTORY_CACHE").0, Some(5));
+    let bad = with_file("bad-shared.toml", "[profiles.ocis.SETTINGS_CACHE]\nmax_entries = -5\n", &[]);
+    let error = opens(&bad, "SETTINGS_FILE_CACHE").expect_err("malformed");
+    assert!(error.starts_with(&name("SETTINGS_CACHE")), "{error}");
+}
+
+#[test]
+fn what_a_file_says_of_one_type_does_not_keep_a_variable_from_choosing_another() {
+    let text = "[profiles.ocis.STORAGE_USERS_FILEMETADATA_CACHE]\nmax_entries = 5\n";
+    let service = "STORAGE_USERS_FILEMETADATA_CACHE";
+    assert_eq!(opens(&with_file("type.toml", text, &[]), service), Ok(()));
+    let nats = [("OCIS_CACHE_STORE", "nats-js-kv")];
+    assert_eq!(opens(&with_file("type.toml", text, &nats), service), Ok(()));
+    let misspelt = with_file("misspelt.toml", &text.replace("entries", "entires"), &nats);
+    let error = opens(&misspelt, service).expect_err("misspelt");
+    assert!(error.contains("max_entires: there is no such setting"), "{error}");
+    let lifespan = "[profiles.ocis.GATEWAY_PROVIDER_CACHE]\nlifespan = \"1m\"\n";
+    assert_eq!(opens(&with_file("noop.toml", lifespan, &[]), "GATEWAY_PROVIDER_CACHE"), Ok(()));
+}
+
+#[test]
+fn a_certificate_in_a_file_asks_for_tls_with_the_variables_authorities_and_not_against_them() {
+    let text = "[profiles.ocis.GRAPH_CACHE]\ntls_server_name = \"nats.internal\"\n";
+    let authority = ("OCIS_CACHE_TLS_ROOT_CA_CERTIFICATE", "/no/such/ca.pem");
+    let with = |variables: &[(&str, &str)]| {
+        let mut all = vec![("OCIS_CACHE_STORE", "nats-js-kv"), authority];
+        all.extend(variables);
+        opens(&with_file("tls.toml", text, &all), "GRAPH_CACHE").expect_err("no such file")
+    };
+    let error = with(&[]);
+    assert!(error.starts_with("OCIS_CACHE_TLS_ROOT_CA_CERTIFICATE: the file /no/such/ca.pem"), "{error}");
+    let error = with(&[("OCIS_CACHE_ENABLE_TLS", "false")]);
+    assert!(error.starts_with("OCIS_CACHE_ENABLE_TLS: it is false, but "), "{error}");
+}
+
+#[test]
+fn a_redis_server_may_be_given_as_a_url() {
+    let variables =
+        [("OCIS_CACHE_STORE", "redis"), ("OCIS_CACHE_STORE_NODES", "rediss://u:hush@redis:6379/1?verifyPeer=none")];
+    let mut store = store(Profile::Ocis, "GRAPH_CACHE", &variables);
+    assert_eq!(store.settings.list("nodes"), Ok(Some(vec!["redis:6379".to_owned()])));
+    assert_eq!(store.settings.count("db"), Ok(Some(1)));
+    assert_eq!(store.settings.flag("tls"), Ok(Some(true)));
+    assert_eq!(store.settings.text("password"), Ok(Some("hush".to_owned())));
+    let bad = environment(&[("OCIS_CACHE_STORE", "redis"), ("OCIS_CACHE_STORE_NODES", "redis://u:hu?sh@redis")]);
+    let error = Config::from_environment(Profile::Ocis, "GRAPH_CACHE", &bad).expect_err("unusable").to_string();
+    assert!(error.starts_with("OCIS_CACHE_STORE_NODES: the URL in it cannot be used"), "{error}");
+    assert!(!error.contains("hu"), "{error}");
+}
+
+#[test]
+fn a_url_in_a_types_place_is_not_repeated() {
+    for variable in ["OCIS_CACHE_STORE", "GRAPH_CACHE_STORE"] {
+        let wrong = environment(&[(variable, "redis://:hush@h:6379")]);
+        let error = Config::from_environment(Profile::Ocis, "GRAPH_CACHE", &wrong).expect_err("no type").to_string();
+        assert!(error.starts_with(variable) && error.contains("looks like an address"), "{error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
 }
 
 #[test]

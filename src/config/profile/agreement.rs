@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Sources;
 use super::check::{Finding, Severity};
+use super::explain::addresses;
 use super::ocis::DEFAULT_NODES;
 use super::resolve::Resolved;
 use super::service::{Dialect, Family, Group, Setting};
@@ -101,7 +102,8 @@ fn private_keys(sound: &[Resolved], findings: &mut Vec<Finding>) -> Result<()> {
 fn event_bus(sources: &Sources, dialect: &Dialect, sound: &[Resolved], findings: &mut Vec<Finding>) -> Result<()> {
     let variable = dialect.global("EVENTS_ENDPOINT");
     let given = sources.environment.get(&variable)?;
-    let bus = nodes(given.unwrap_or(DEFAULT_NODES).split(',').map(|node| node.trim().to_owned()).collect());
+    let listed = addresses(given.unwrap_or(DEFAULT_NODES)).into_iter();
+    let bus = nodes(listed.map(|node| node.trim().to_owned()).collect());
     for resolved in sound.iter().filter(|resolved| resolved.service.family == Family::Store) {
         let choice = resolved.choice(Setting::Nodes);
         let stores = nodes(choice.list()?);

@@ -112,7 +112,7 @@ pub fn check(sources: &Sources, service: Option<&str>, trial: Trial<'_>) -> Resu
 fn plain(sources: &Sources, service: Option<&str>, trial: Trial<'_>, findings: &mut Vec<Finding>) -> Option<String> {
     let names = service.map_or_else(|| larder::names(sources), |name| vec![name.to_owned()]);
     if names.is_empty() {
-        let tried = larder::all(sources).and_then(|config| config.stores.into_values().try_for_each(trial));
+        let tried = sources.all().and_then(|config| config.stores.into_values().try_for_each(trial));
         findings.extend(tried.err().map(|error| Finding::error(&error, DEFAULT_STORE)));
     }
     for name in names {

@@ -85,7 +85,8 @@ impl Source {
         }
     }
 
-    fn is_variable(&self) -> bool {
+    /// Whether it is a variable of the environment.
+    pub fn is_variable(&self) -> bool {
         matches!(self, Source::Variable(_) | Source::FileVariable(_))
     }
 }

@@ -7,42 +7,9 @@ use super::resolve::{Resolved, is_file, note};
 use super::service::Setting;
 use super::{Profile, Sources, larder};
 use crate::config::document::Config;
+use crate::config::names::is_secret;
 use crate::config::settings::is_content;
 use crate::error::Result;
-
-/// The settings whose values are shown, besides files and those of TLS. Any other one is hidden: a name that nobody knows
-/// may be a misspelt password.
-const PUBLIC: &[&str] = &[
-    "client_name",
-    "connect_timeout",
-    "connections",
-    "credentials",
-    "database",
-    "db",
-    "delay",
-    "disable_persistence",
-    "durability",
-    "fault",
-    "format",
-    "history",
-    "lifespan",
-    "marker_age",
-    "master",
-    "max_bytes",
-    "max_entries",
-    "max_idle",
-    "max_reconnect_delay",
-    "nodes",
-    "policy",
-    "read_your_writes",
-    "replicas",
-    "sentinel_username",
-    "shards",
-    "table",
-    "timeout",
-    "type",
-    "username",
-];
 
 /// What a secret is shown as.
 pub const HIDDEN: &str = "(hidden)";
@@ -167,27 +134,45 @@ impl Explanation {
 
 /// A value as people may see it.
 pub fn shown(choice: &Choice, said: &Said) -> String {
+    let items: Vec<&str> = match &said.value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
     let text = match &said.value {
         Value::String(text) => text.clone(),
-        Value::Array(items) if items.iter().all(Value::is_string) => {
-            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
-        }
+        Value::Array(all) if items.len() == all.len() => items.join(","),
         other => other.to_string(),
     };
     // A key that stands where its file's path should is still a key.
     if (choice.kind == Kind::Secret && !is_file(&said.source)) || is_content(&text) {
         return if text.is_empty() { text } else { HIDDEN.to_owned() };
     }
-    if choice.kind == Kind::List || text.contains("://") || text.contains('@') {
-        return text.split(',').map(without_credentials).collect::<Vec<_>>().join(",");
+    let may_hold_credentials = choice.kind == Kind::List || text.contains("://") || text.contains('@');
+    match (may_hold_credentials, items.is_empty()) {
+        (false, _) => text,
+        (true, true) => addresses(&text).into_iter().map(without_credentials).collect::<Vec<_>>().join(","),
+        (true, false) => items.into_iter().map(without_credentials).collect::<Vec<_>>().join(","),
     }
-    text
 }
 
-/// Whether a setting of this name holds a secret.
-pub fn is_secret(key: &str) -> bool {
-    let is_public = PUBLIC.contains(&key) || key.ends_with("_file") || key.contains("tls");
-    !is_public
+/// The addresses of a text with commas. Where a comma may belong to a password, what is on both sides of it counts as one.
+pub fn addresses(text: &str) -> Vec<&str> {
+    let mut addresses = Vec::new();
+    let (mut begin, mut end) = (0, 0);
+    for piece in text.split(',') {
+        let has_scheme = piece.split_once("://").is_some_and(|(scheme, _)| {
+            !scheme.trim().is_empty()
+                && scheme.trim().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        });
+        let is_end_of_login = piece.contains('@') && !has_scheme;
+        if end > 0 && !is_end_of_login {
+            addresses.push(&text[begin..end - 1]);
+            begin = end;
+        }
+        end += piece.len() + 1;
+    }
+    addresses.push(&text[begin..]);
+    addresses
 }
 
 /// A server's address without the user and password that may stand in it.
@@ -196,13 +181,17 @@ pub fn without_credentials(address: &str) -> String {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None => (String::new(), address),
     };
-    let rest = match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{HIDDEN}@{host}"),
-        None => rest.to_owned(),
+    // What stands behind the question mark may be a password too, and what stands before it a part of one.
+    let rest = match rest.split_once('?') {
+        Some((_, query)) if query.contains('@') => HIDDEN.to_owned(),
+        Some((place, _)) => format!("{}?{HIDDEN}", without_login(place)),
+        None => without_login(rest),
     };
-    // What stands behind the question mark may be a password too.
-    let rest = rest.split_once('?').map_or(rest.clone(), |(host, _)| format!("{host}?{HIDDEN}"));
     scheme + &rest
+}
+
+fn without_login(place: &str) -> String {
+    place.rsplit_once('@').map_or_else(|| place.to_owned(), |(_, host)| format!("{HIDDEN}@{host}"))
 }
 
 #[cfg(test)]
@@ -216,6 +205,10 @@ mod tests {
             ("nats://user:geheim@host:4222", "nats://(hidden)@host:4222"),
             ("user:ge@heim@host", "(hidden)@host"),
             ("redis://host/0?password=geheim", "redis://host/0?(hidden)"),
+            ("redis://u:p@host/0?password=geheim", "redis://(hidden)@host/0?(hidden)"),
+            ("redis://host/0?password=ge@heim", "redis://(hidden)"),
+            ("redis://user:ge?heim@host", "redis://(hidden)"),
+            ("redis://user:ge#heim@host", "redis://(hidden)@host"),
             ("sentinel:26379/mymaster", "sentinel:26379/mymaster"),
         ];
         for (address, shown) in expected {
@@ -224,9 +217,16 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_told_by_their_names() {
-        assert!(["password", "sentinel_password", "token", "nkey_seed"].into_iter().all(is_secret));
-        assert!(!["password_file", "username", "tls_key", "nodes", "lifespan"].into_iter().any(is_secret));
+    fn a_comma_in_a_password_does_not_show_a_part_of_it() {
+        let list = |value: Value| {
+            let mut choice = Choice::new("nodes", Kind::List);
+            choice.say(Source::Variable("NODES".to_owned()), value);
+            shown(&choice, &choice.said[0])
+        };
+        assert_eq!(list(json!("a:1,b:2")), "a:1,b:2");
+        assert_eq!(list(json!("nats://u:p@a:1, nats://u:p@b:2")), "nats://(hidden)@a:1, nats://(hidden)@b:2");
+        assert_eq!(list(json!("nats://u:pa,ss@h:1,b:2")), "nats://(hidden)@h:1,b:2");
+        assert_eq!(list(json!(["nats://u:pa,ss@h:1", "b:2"])), "nats://(hidden)@h:1,b:2");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! max_entries = 100_000     # any setting of the store's type, under the name that a document gives it
 //! ```
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -23,12 +24,11 @@ pub struct File {
     sections: Map<String, Value>,
 }
 
-/// What it says of one service.
+/// What it says of one service: by the name of each setting its full name and its value.
 #[derive(Clone, Debug, Default)]
 pub struct Section {
     path: PathBuf,
-    name: String,
-    values: Map<String, Value>,
+    values: BTreeMap<String, (String, Value)>,
 }
 
 impl File {
@@ -39,6 +39,9 @@ impl File {
     /// `IO` for a file that cannot be read, `CONFIG` for one that is neither TOML nor JSON, or a section that is none.
     pub fn read(path: &Path, profile: Profile) -> Result<File> {
         let mut root = document::value_from_path(path)?;
+        if let Some(name) = stray(&root) {
+            return Err(Error::config(name.to_owned(), unknown(name, ROOT, "sections")));
+        }
         let profiles = match root.get_mut("profiles").map(Value::take) {
             None => Map::new(),
             Some(Value::Object(profiles)) => profiles,
@@ -73,35 +76,45 @@ impl File {
         format!("profiles.{}.{name}", self.profile)
     }
 
-    /// The first section whose name is meant; empty when there is none.
-    pub fn section(&self, is_meant: impl Fn(&str) -> bool) -> Section {
-        let found = self.sections.iter().find(|(name, _)| is_meant(name));
-        let Some((name, Value::Object(values))) = found else { return Section::default() };
-        Section { path: self.path.clone(), name: self.section_name(name), values: values.clone() }
+    /// What the sections of these names say, the strongest first; empty when there is none.
+    pub fn section(&self, names: &[&str]) -> Section {
+        let mut section = Section { path: self.path.clone(), ..Section::default() };
+        for name in names {
+            let Some(Value::Object(values)) = self.sections.get(*name) else { continue };
+            for (key, value) in values {
+                let full_name = format!("{}.{key}", self.section_name(name));
+                section.values.entry(key.clone()).or_insert_with(|| (full_name, value.clone()));
+            }
+        }
+        section
     }
 }
 
 impl Section {
     /// Takes a setting, with its source.
     pub fn take(&mut self, key: &str) -> Option<(Source, Value)> {
-        let value = self.values.shift_remove(key)?;
-        Some((self.source(key), value))
-    }
-
-    /// Whether it says nothing.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        let (name, value) = self.values.remove(key)?;
+        Some((self.source(name), value))
     }
 
     /// What nobody took.
     pub fn rest(&mut self) -> Vec<(String, Source, Value)> {
         let values = std::mem::take(&mut self.values);
-        values.into_iter().map(|(key, value)| (key.clone(), self.source(&key), value)).collect()
+        values.into_iter().map(|(key, (name, value))| (key, self.source(name), value)).collect()
     }
 
-    fn source(&self, key: &str) -> Source {
-        Source::File { path: self.path.clone(), setting: format!("{}.{key}", self.name) }
+    fn source(&self, setting: String) -> Source {
+        Source::File { path: self.path.clone(), setting }
     }
+}
+
+/// What a file may hold besides profiles: a document of stores.
+const ROOT: [&str; 2] = ["profiles", "stores"];
+
+/// The first part of a file that is none of these, unless it describes one store.
+fn stray(root: &Value) -> Option<&str> {
+    let root = root.as_object().filter(|root| !root.contains_key("type"))?;
+    root.keys().map(String::as_str).find(|key| !ROOT.contains(key))
 }
 
 fn no_section(name: &str, value: &Value) -> Error {

@@ -17,9 +17,9 @@ use serde_json::{Map, Value};
 
 use super::Sources;
 use super::choice::{Choice, Kind, Source};
-use super::explain::is_secret;
 use super::resolve::is_file;
-use crate::config::document::{Config, DEFAULT_STORE, StoreConfig};
+use crate::config::document::{DEFAULT_STORE, StoreConfig};
+use crate::config::names::is_secret;
 use crate::config::settings::Settings;
 use crate::error::{Error, Result};
 
@@ -48,7 +48,10 @@ pub fn choices(sources: &Sources, name: Option<&str>) -> Result<Vec<Choice>> {
     let name = name.map(normal).transpose()?;
     let mut choices = BTreeMap::new();
     let mut section = match &name {
-        Some(name) => sources.file.section(|section| normal(section).as_ref() == Ok(name)),
+        Some(name) => {
+            let sections = sources.file.names().filter(|section| normal(section).as_ref() == Ok(name));
+            sources.file.section(&one_of(sources, sections.collect())?)
+        }
         None => Default::default(),
     };
     let mut layers = vec![section.rest()];
@@ -65,6 +68,14 @@ pub fn choices(sources: &Sources, name: Option<&str>) -> Result<Vec<Choice>> {
     Ok(choices)
 }
 
+/// These sections, unless they are several, of which only one would count.
+fn one_of<'a>(sources: &Sources, sections: Vec<&'a str>) -> Result<Vec<&'a str>> {
+    match sections.as_slice() {
+        [first, second, ..] => Err(super::same_service(&sources.file, first, second)),
+        _ => Ok(sections),
+    }
+}
+
 /// The store of a name.
 ///
 /// # Errors
@@ -74,24 +85,23 @@ pub fn store(sources: &Sources, name: &str) -> Result<StoreConfig> {
     store_of(sources, Some(name))
 }
 
-/// The stores of all names; one called `default` when only the variables of all stores are set.
-///
-/// # Errors
-///
-/// As [`store`].
-pub fn all(sources: &Sources) -> Result<Config> {
+/// The stores of all names, each with what is wrong with it as [`store`] says it; one called `default` when only the
+/// variables of all stores are set.
+pub fn each(sources: &Sources) -> Vec<(String, Result<StoreConfig>)> {
     let names = names(sources);
     if names.is_empty() {
-        return Ok(Config { stores: [(DEFAULT_STORE.to_owned(), store_of(sources, None)?)].into() });
+        return vec![(DEFAULT_STORE.to_owned(), store_of(sources, None))];
     }
-    let stores = names.into_iter().map(|name| Ok((name.clone(), store(sources, &name)?)));
-    Ok(Config { stores: stores.collect::<Result<_>>()? })
+    names.into_iter().map(|name| (name.clone(), store(sources, &name))).collect()
 }
 
 fn store_of(sources: &Sources, name: Option<&str>) -> Result<StoreConfig> {
     let choices = choices(sources, name)?;
     let mut settings = Map::new();
     let mut called = Vec::new();
+    let of_type = choices.iter().find(|choice| choice.setting == "type").and_then(Choice::winner);
+    let type_rank = of_type.map_or(0, |said| rank(&said.source));
+    let mut passing = Vec::new();
     for choice in &choices {
         let Some(said) = choice.winner().filter(|said| said.value.as_str() != Some("")) else { continue };
         let key = if is_file(&said.source) && choice.kind == Kind::Secret {
@@ -99,6 +109,9 @@ fn store_of(sources: &Sources, name: Option<&str>) -> Result<StoreConfig> {
         } else {
             choice.setting.clone()
         };
+        if rank(&said.source) < type_rank {
+            passing.push(key.clone());
+        }
         called.push((key.clone(), said.source.name().unwrap_or_default().to_owned()));
         settings.insert(key, said.value.clone());
     }
@@ -113,7 +126,21 @@ fn store_of(sources: &Sources, name: Option<&str>) -> Result<StoreConfig> {
     for (key, name) in called {
         settings.rename(key, name);
     }
+    for key in passing {
+        settings.pass_over_unknown(key);
+    }
     super::store_of(settings)
+}
+
+/// How strong a source is: a file, the variables of all stores, those of the store itself.
+fn rank(source: &Source) -> u8 {
+    match source.name() {
+        Some(name) if source.is_variable() => {
+            let of_all = name.strip_prefix(GLOBAL).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+            if of_all { 1 } else { 2 }
+        }
+        _ => 0,
+    }
 }
 
 /// What the variables of a store begin with, or those of all stores where there is no name.
@@ -129,6 +156,10 @@ fn no_type(sources: &Sources, name: Option<&str>) -> Error {
         return Error::config(GLOBAL, "it is not set; expected a store type, such as \"memory\"");
     };
     let own = format!("{BEGIN}{name}_{WORD}");
+    if sources.environment.get(&own).is_ok_and(|value| value == Some("")) {
+        let text = format!("it is empty; expected a store type, such as \"memory\"; leave it out for that of {GLOBAL}");
+        return Error::config(own, text);
+    }
     let others = names(sources).into_iter().filter(|other| *other != name).collect::<Vec<_>>();
     let others = if others.is_empty() { String::new() } else { format!("; variables name: {}", others.join(", ")) };
     Error::config(own, format!("neither it nor {GLOBAL} is set; expected a store type, such as \"memory\"{others}"))
@@ -236,18 +267,36 @@ mod tests {
     fn without_a_type_the_error_says_which_variable_to_set() {
         let error = store(&sources(&[("LARDER_A_STORE", "memory")]), "b").expect_err("no type").to_string();
         assert!(error.starts_with("LARDER_B_STORE: neither it nor LARDER_STORE is set"), "{error}");
-        let error = all(&sources(&[])).expect_err("no type").to_string();
+        let error = sources(&[]).all().expect_err("no type").to_string();
         assert!(error.starts_with("LARDER_STORE: it is not set"), "{error}");
+        let error = store(&sources(&[("LARDER_STORE", "memory"), ("LARDER_A_STORE", "")]), "a").expect_err("empty");
+        assert!(error.to_string().starts_with("LARDER_A_STORE: it is empty"), "{error}");
         for name in ["", "_", "store", "my-store-a"] {
             assert_eq!(store(&sources(&[]), name).expect_err(name).origin(), "service");
         }
     }
 
     #[test]
+    fn what_is_said_of_all_stores_does_not_keep_one_from_another_type() {
+        let open = |variables: &[(&str, &str)]| {
+            let store = store(&sources(variables), "a").expect("valid");
+            crate::store::open::open(store).map(drop).map_err(|error| error.to_string())
+        };
+        let of_all = [("LARDER_STORE", "nats-js-kv"), ("LARDER_STORE_NODES", "h:1"), ("LARDER_A_STORE", "memory")];
+        assert_eq!(open(&of_all), Ok(()));
+        let own = [("LARDER_STORE", "nats-js-kv"), ("LARDER_A_STORE_NODES", "h:1"), ("LARDER_A_STORE", "memory")];
+        let error = open(&own).expect_err("its own");
+        assert!(error.starts_with("LARDER_A_STORE_NODES: there is no such setting"), "{error}");
+        let misspelt = [("LARDER_STORE_NODSE", "h:1"), ("LARDER_A_STORE", "memory")];
+        let error = open(&misspelt).expect_err("misspelt");
+        assert!(error.starts_with("LARDER_STORE_NODSE: there is no such setting"), "{error}");
+    }
+
+    #[test]
     fn one_store_is_called_default_and_several_by_their_names() {
-        let config = all(&sources(&[("LARDER_STORE", "mem")])).expect("valid");
+        let config = sources(&[("LARDER_STORE", "mem")]).all().expect("valid");
         assert_eq!(config.stores.keys().collect::<Vec<_>>(), ["default"]);
-        let config = all(&sources(&[("LARDER_A_STORE", "noop"), ("LARDER_B_STORE_TYPE", "noop")])).expect("valid");
+        let config = sources(&[("LARDER_A_STORE", "noop"), ("LARDER_B_STORE_TYPE", "noop")]).all().expect("valid");
         assert_eq!(config.stores.keys().collect::<Vec<_>>(), ["A", "B"]);
     }
 }

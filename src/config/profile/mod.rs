@@ -143,11 +143,16 @@ impl Sources {
     }
 
     fn resolve_service(&self, dialect: &Dialect, service: &Service) -> Result<Resolved> {
-        // Where two share a name, as the tables of the settings do, the section of the whole name comes first.
-        let mut section = self.file.section(|name| name == service.name);
-        if section.is_empty() {
-            section = self.file.section(|name| service.is_called(name));
-        }
+        let (own, others): (Vec<&str>, Vec<&str>) =
+            self.file.names().filter(|name| service.is_called(name)).partition(|name| *name == service.name);
+        // Where two share a name, as the tables of the settings do, what a section says of both is weaker.
+        let shares_name = service.prefix != service.name;
+        let names = match (own.as_slice(), others.as_slice()) {
+            (_, [first, second, ..]) => return Err(same_service(&self.file, first, second)),
+            ([own], [other]) if !shares_name => return Err(same_service(&self.file, own, other)),
+            _ => [own, others].concat(),
+        };
+        let section = self.file.section(&names);
         Resolved::new(self.profile.name(), dialect, service, &self.environment, section)
     }
 
@@ -170,12 +175,15 @@ impl Sources {
     ///
     /// `CONFIG` that names the variable at fault.
     pub fn all(&self) -> Result<Config> {
-        if self.profile == Profile::Larder {
-            return larder::all(self);
-        }
-        let stores = self.resolve_all()?;
-        let stores = stores.iter().map(|resolved| Ok((resolved.service.name.to_owned(), resolved.store()?)));
+        let stores = self.each().into_iter().map(|(name, store)| Ok((name, store?)));
         Ok(Config { stores: stores.collect::<Result<_>>()? })
+    }
+
+    /// Each service by its name with its store, or with what is wrong with its settings.
+    pub fn each(&self) -> Vec<(String, Result<StoreConfig>)> {
+        let Some((dialect, services)) = self.profile.services() else { return larder::each(self) };
+        let store = |service: &Service| self.resolve_service(&dialect, service)?.store();
+        services.iter().map(|service| (service.name.to_owned(), store(service))).collect()
     }
 }
 
@@ -247,6 +255,12 @@ impl Address {
         }
         Ok(Address { profile, service: (!service.is_empty()).then_some(service), file })
     }
+}
+
+/// The error of two sections of a file of which only one would count.
+fn same_service(file: &File, first: &str, second: &str) -> Error {
+    let text = format!("it means the same service as {}; make one of them", file.section_name(first));
+    Error::config(file.section_name(second), text)
 }
 
 fn unknown_service(name: &str, services: &[Service]) -> String {

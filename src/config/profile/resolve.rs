@@ -14,6 +14,7 @@ use super::ocis::DEFAULT_NODES;
 use super::service::{Dialect, Reach, Service, Setting};
 use crate::config::StoreConfig;
 use crate::config::duration;
+use crate::config::names::is_secret;
 use crate::config::settings::{Settings, unknown};
 use crate::error::{Error, Result};
 
@@ -56,7 +57,7 @@ impl Resolved {
         let choices = Setting::ALL.iter().map(|setting| ask(dialect, service, *setting, environment, &mut file));
         let choices = choices.collect::<Result<Vec<Choice>>>()?;
         let extra = file.rest().into_iter().map(|(key, source, value)| {
-            let kind = if super::explain::is_secret(&key) { Kind::Secret } else { Kind::Text };
+            let kind = if is_secret(&key) { Kind::Secret } else { Kind::Text };
             let mut choice = Choice::new(key, kind);
             choice.say(source, value);
             choice
@@ -104,17 +105,20 @@ impl Resolved {
     /// Whether the lifespan that was said reaches the records of a store of `kind`. See [`Reach`].
     pub fn lifespan_reaches(&self, kind: &str) -> bool {
         let choice = self.choice(Setting::Lifespan);
+        if kind == "noop" {
+            return false;
+        }
         if choice.winner().is_some_and(|said| matches!(said.source, Source::File { .. })) {
             return true;
         }
         match self.service.reach {
-            Reach::Records => kind != "noop",
+            Reach::Records => true,
             Reach::Bucket => kind == "nats-js-kv",
             Reach::BucketWhenAsked => kind == "nats-js-kv" && choice.is_chosen(),
         }
     }
 
-    /// Whether the settings of TLS count: it is on, or a node's address asks for it.
+    /// Whether the settings of TLS count: it is on, or a node's address or what the file says besides asks for it.
     ///
     /// # Errors
     ///
@@ -123,7 +127,13 @@ impl Resolved {
         let schemes = ["tls://", "nats+tls://", "rediss", "wss://"];
         let by_node = self.choice(Setting::Nodes).list()?;
         Ok(self.choice(Setting::Tls).flag()?
+            || self.file_asks_for_tls()
             || by_node.iter().any(|node| schemes.iter().any(|scheme| node.starts_with(scheme))))
+    }
+
+    /// Whether the file has settings of TLS that no variable says, such as a certificate.
+    fn file_asks_for_tls(&self) -> bool {
+        self.extra.iter().any(|extra| extra.setting.starts_with("tls_"))
     }
 
     /// Checks each value that won.
@@ -192,6 +202,7 @@ impl Resolved {
                 values.insert(Setting::DisablePersistence.key().to_owned(), Value::from(true));
             }
         }
+        let is_by_variable = self.choice(Setting::Type).winner().is_some_and(|said| said.source.is_variable());
         for extra in &self.extra {
             let value = extra.winner().map_or(Value::Null, |said| said.value.clone());
             values.insert(extra.setting.clone(), value);
@@ -202,6 +213,14 @@ impl Resolved {
         }
         if let Some((key, name)) = secret {
             settings.rename(key, name);
+        }
+        for extra in &self.extra {
+            if let Some(name) = extra.winner().and_then(|said| said.source.name()) {
+                settings.rename(&extra.setting, name);
+            }
+            if is_by_variable {
+                settings.pass_over_unknown(&extra.setting);
+            }
         }
         StoreConfig::from_settings(settings)
     }
@@ -217,8 +236,10 @@ impl Resolved {
         if !username.is_empty() {
             insert(Setting::Username, Value::from(username));
         }
-        if self.choice(Setting::Tls).flag()? {
-            insert(Setting::Tls, Value::from(true));
+        let tls = self.choice(Setting::Tls);
+        // One who says no while the file has a certificate is told of it by the store.
+        if tls.flag()? || (self.file_asks_for_tls() && tls.is_chosen()) {
+            insert(Setting::Tls, Value::from(tls.flag()?));
         }
         if self.uses_tls()? {
             let root_ca = self.choice(Setting::TlsRootCa).text()?;
