@@ -66,6 +66,18 @@ fn a_configuration_that_cannot_be_used_is_unknown_to_nagios() {
 }
 
 #[test]
+fn a_service_with_a_wrong_variable_does_not_hide_the_others() {
+    let told = doctor_with("env://ocis", &[], |command| {
+        command.env("STORAGE_USERS_ID_CACHE_TTL", "1d").env("OCIS_CACHE_STORE", "memory");
+        command.env("OCIS_PERSISTENT_STORE", "memory").env("STORAGE_USERS_ID_CACHE_STORE", "memory");
+    });
+    assert_eq!(told.code, 2, "{}", told.out);
+    assert!(told.out.contains("store STORAGE_USERS_ID_CACHE (configuration): does NOT work"), "{}", told.out);
+    assert!(told.out.contains("STORAGE_USERS_ID_CACHE_TTL: it is \"1d\""), "{}", told.out);
+    assert!(told.out.contains("store GRAPH_CACHE (memory): all is well"), "{}", told.out);
+}
+
+#[test]
 fn a_store_that_fails_is_critical_and_waited_for() {
     let (code, store) = examined("fault://?fault=error", &[]);
     assert_eq!((code, failed(&store).0.as_str()), (4, "login"));

@@ -149,7 +149,7 @@ fn print_explanation(
         None => {
             let (config, place) = source::find(matches)?;
             // A URL or a text may hold a password itself.
-            let is_path = !place.contains("://") && !place.contains(['\n', '{']);
+            let is_path = !place.contains("://") && !place.contains(['\n', '{', '=']);
             explain::document(&config, if is_path { &place } else { "--config" })
         }
     };

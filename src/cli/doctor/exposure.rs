@@ -14,6 +14,7 @@ use super::plain::{self, Spoken};
 use super::step::Finding;
 use crate::boundary::wait::wait;
 use crate::cli::node::Node;
+use crate::error::Status;
 use crate::store::remote::tls::TlsConfig;
 use crate::store::reply::Reply;
 
@@ -26,10 +27,13 @@ pub fn look(node: &Node, addresses: &[SocketAddr], encryption: &Encryption, in_c
     let Some(first) = outside.first() else {
         return Finding::skipped("it is reached over loopback, and not by this machine's other addresses");
     };
-    if !lets_anybody_in(node, &outside, encryption) {
-        return Finding::fine(format!("{first} asks for a login"));
+    match ask_as_a_stranger(node, &outside, encryption) {
+        Spoken::LetsIn => judge(first, in_container && outside.iter().all(|address| is_internal(address.ip()))),
+        Spoken::Refuses => Finding::fine(format!("{first} asks for a login")),
+        Spoken::Foreign | Spoken::Nothing => {
+            Finding::skipped(format!("{first} says nothing that tells whether it asks for a login"))
+        }
     }
-    judge(first, in_container && outside.iter().all(|address| is_internal(address.ip())))
 }
 
 /// What it means that a server lets anybody in. The internal network of containers is for those who may.
@@ -54,15 +58,16 @@ fn takes_connections(address: SocketAddr) -> bool {
     std::net::TcpStream::connect_timeout(&address, NEAR).is_ok()
 }
 
-fn lets_anybody_in(node: &Node, addresses: &[SocketAddr], encryption: &Encryption) -> bool {
+/// What a server says to somebody who has neither a login nor a certificate.
+fn ask_as_a_stranger(node: &Node, addresses: &[SocketAddr], encryption: &Encryption) -> Spoken {
     if encryption.greeting == Greeting::Info {
-        let info = greeting::ask(addresses, Some(plain::PATIENCE));
-        return info.is_some_and(|info| info["auth_required"] != true && info["tls_verify"] != true);
+        let Some(info) = greeting::ask(addresses, Some(plain::PATIENCE)) else { return Spoken::Nothing };
+        let asks = info["auth_required"] == true || info["tls_verify"] == true;
+        return if asks { Spoken::Refuses } else { Spoken::LetsIn };
     }
     if !encryption.config.enabled {
-        return plain::ask(addresses) == Spoken::LetsIn;
+        return plain::ask(addresses);
     }
-    // As somebody would who has no certificate.
     let stranger = TlsConfig { certificate: None, key: None, ..encryption.believing() };
     let encryption = Encryption { config: stranger.clone(), ..*encryption };
     let (node, addresses) = (node.clone(), addresses.to_vec());
@@ -71,7 +76,13 @@ fn lets_anybody_in(node: &Node, addresses: &[SocketAddr], encryption: &Encryptio
             encryption.connect(&stranger, &node, &addresses).await?;
         Ok(plain::converse(stream).await)
     });
-    wait(asked, Some(plain::PATIENCE)).is_ok_and(|spoken| spoken == Spoken::LetsIn)
+    match wait(asked, Some(plain::PATIENCE)) {
+        // Whoever hangs up on a stranger during the handshake, or right after it, wants a certificate.
+        Ok(Spoken::Foreign) => Spoken::Refuses,
+        Ok(spoken) => spoken,
+        Err(error) if error.status() == Status::TIMEOUT => Spoken::Nothing,
+        Err(_) => Spoken::Refuses,
+    }
 }
 
 /// Whether an address is of a network that the internet does not reach.

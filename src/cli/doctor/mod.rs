@@ -95,16 +95,17 @@ struct Doctor {
 impl Doctor {
     fn examine_all(&self, matches: &ArgMatches) -> Vec<Examination> {
         let begin = Instant::now();
-        let (config, names) = match configured(matches) {
-            Ok(found) => found,
+        let stores = configured(matches).unwrap_or_else(|error| vec![("-".to_owned(), Err(error))]);
+        let examine = |(name, section): (String, Result<StoreConfig>)| match section {
+            Ok(section) => self.examine(matches, &name, &section),
             Err(error) => {
-                let mut examination = Examination::new("-", "configuration");
+                let mut examination = Examination::new(&name, "configuration");
                 examination.step("configuration", "", || place::failed(&error));
                 examination.steps.iter_mut().for_each(|step| step.took = begin.elapsed());
-                return vec![examination];
+                examination
             }
         };
-        names.iter().filter_map(|name| Some(self.examine(matches, name, config.stores.get(name)?))).collect()
+        stores.into_iter().map(examine).collect()
     }
 
     fn examine(&self, matches: &ArgMatches, name: &str, section: &StoreConfig) -> Examination {
@@ -201,16 +202,20 @@ impl Doctor {
     }
 }
 
-/// The configuration, and which of its stores the arguments name.
-fn configured(matches: &ArgMatches) -> Result<(Config, Vec<String>)> {
-    let (config, _) = source::find(matches)?;
-    let all: Vec<String> = config.stores.keys().cloned().collect();
-    let Some(name) = matches.get_one::<String>("store") else { return Ok((config, all)) };
-    if !config.stores.contains_key(name) {
-        let text = format!("the configuration has no store {name:?}; it has: {}", all.join(", "));
-        return Err(Error::new(Status::NO_SUCH_STORE, "--store", text));
-    }
-    Ok((config, vec![name.clone()]))
+/// The stores that the arguments name, each with its section or with what is wrong with it.
+fn configured(matches: &ArgMatches) -> Result<Vec<(String, Result<StoreConfig>)>> {
+    let stores = match source::all_services(matches)? {
+        Some(sources) => sources.each(),
+        None => source::find(matches)?.0.stores.into_iter().map(|(name, section)| (name, Ok(section))).collect(),
+    };
+    let Some(name) = matches.get_one::<String>("store") else { return Ok(stores) };
+    let all = stores.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let missing = || {
+        let text = format!("the configuration has no store {name:?}; it has: {all}");
+        Error::new(Status::NO_SUCH_STORE, "--store", text)
+    };
+    let found = stores.iter().find(|(known, _)| known == name).cloned();
+    found.map(|found| vec![found]).ok_or_else(missing)
 }
 
 fn encryption(section: &StoreConfig, names: TlsNames) -> Result<Encryption> {

@@ -124,10 +124,11 @@ pub fn prometheus(examinations: &[Examination]) -> String {
     text
 }
 
-/// Whether nothing could be looked at, because the configuration cannot be used.
+/// Whether what fails could not be looked at, because its configuration cannot be used.
 pub fn is_unknown(examinations: &[Examination]) -> bool {
     let is_unusable = |step: &Step| step.name == "configuration" && step.finding.outcome == Outcome::Failed;
-    examinations.iter().any(|examination| examination.steps.iter().any(is_unusable))
+    let mut failed = examinations.iter().filter(|examination| examination.outcome() == Outcome::Failed).peekable();
+    failed.peek().is_some() && failed.all(|examination| examination.steps.iter().any(is_unusable))
 }
 
 /// The worst of all.
