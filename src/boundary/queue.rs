@@ -361,6 +361,10 @@ impl Shared {
         // From here on nothing keeps the events from the host.
         _turn = if let Ok(Answer::Events(told)) = &mut result { told.settle() } else { None };
         self.push(&mut state, Completion { id, operation, result });
+        if state.has_ended() {
+            // There is something to say to each that waits, and one of them takes the last completion.
+            self.changed.notify_waiters();
+        }
     }
 
     fn push(&self, state: &mut State, completion: Completion) {

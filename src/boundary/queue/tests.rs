@@ -64,6 +64,34 @@ fn close_completes_what_is_in_flight_and_then_says_closed() {
 }
 
 #[test]
+fn of_two_threads_that_drain_each_sees_the_end_when_the_last_request_outlives_the_close() {
+    let queue = Arc::new(Queue::new(0));
+    let (end, ended) = std::sync::mpsc::channel();
+    for _ in 0..2 {
+        let (queue, end) = (Arc::clone(&queue), end.clone());
+        std::thread::spawn(move || {
+            while queue.drain(16, None).is_ok() {}
+            let _ = end.send(());
+        });
+    }
+    let start = || {
+        let borrowed = Borrowed(Arc::default());
+        Reply::pending(async move {
+            let _borrowed = borrowed;
+            std::future::pending().await
+        })
+    };
+    queue.submit_borrower(7, OperationKind::Put, None, start).expect("accepted");
+    while queue.shared.state.lock().waiters < 2 {
+        std::thread::yield_now();
+    }
+    queue.close().expect("here");
+    for _ in 0..2 {
+        ended.recv_timeout(Duration::from_secs(20)).expect("it does not wait for ever");
+    }
+}
+
+#[test]
 fn of_two_threads_that_drain_without_end_none_returns_empty() {
     const TOTAL: u64 = 20_000;
     let queue = Arc::new(Queue::new(0));
