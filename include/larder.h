@@ -927,7 +927,8 @@ int32_t larder_open(const uint8_t *config, size_t config_length, larder_t **lard
  * @param larder   the larder
  * @param wait_ms  milliseconds to wait for connections to end; 0 for not at all, negative for without end
  * @param err      receives the error on failure; may be NULL
- * @return LARDER_OK; LARDER_TIMEOUT when it goes on ending in the background, LARDER_FORKED, LARDER_INVALID_ARGUMENT
+ * @return LARDER_OK; LARDER_TIMEOUT when it goes on ending in the background; LARDER_WOULD_DEADLOCK in a callback, when
+ *         something has to be waited for: it ends in the background too; LARDER_FORKED, LARDER_INVALID_ARGUMENT
  */
 int32_t larder_close(const larder_t *larder, int64_t wait_ms, larder_error_t **err);
 
@@ -1576,7 +1577,7 @@ int32_t larder_watch_next(const larder_watch_t *watch,
 
 /**
  * Tells each further event to a callback, on a thread of its own, until the watch is closed. Afterwards the watch is
- * not read by larder_watch_next any more.
+ * not read by larder_watch_next any more. What the callback uses has to be there until `destroy` is called.
  *
  * Any thread, once for a watch. Does not block. Since ABI 1.
  *
@@ -1594,8 +1595,9 @@ int32_t larder_watch_start(const larder_watch_t *watch,
                            larder_error_t **err);
 
 /**
- * Closes a watch: a waiting larder_watch_next answers LARDER_CLOSED, and a callback is not called again after the call
- * that may be under way. Idempotent. The handle stays valid until larder_watch_free.
+ * Closes a watch: a waiting larder_watch_next answers LARDER_CLOSED, and the callback is told nothing more. A call of it
+ * that is under way, or at the point of beginning, is not waited for and may run after this returned: what the callback
+ * uses may be freed once `destroy` was called. Idempotent. The handle stays valid until larder_watch_free.
  * Any thread, a callback too. Does not block. Since ABI 1.
  *
  * @return LARDER_OK; LARDER_FORKED, LARDER_INVALID_ARGUMENT
@@ -1801,6 +1803,7 @@ void larder_log_free(larder_log_t *log);
 
 /**
  * Tells log lines of a level and graver to a callback, on a thread of its own, until larder_log_stop or another reader.
+ * What the callback uses has to be there until `destroy` is called.
  * Any thread. Does not block. Since ABI 1.
  *
  * @param level     LARDER_LOG_ERROR to LARDER_LOG_DEBUG
@@ -1817,7 +1820,9 @@ int32_t larder_log_start(int32_t level,
                          larder_error_t **err);
 
 /**
- * Ends what larder_log_start began: the callback is not called again after the call that may be under way. Idempotent.
+ * Ends what larder_log_start began: the callback is told nothing more. A call of it that is under way, or at the point of
+ * beginning, is not waited for and may run after this returned: what the callback uses may be freed once `destroy` was
+ * called. Idempotent.
  * Any thread. Does not block. Since ABI 1.
  */
 void larder_log_stop(void);

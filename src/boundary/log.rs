@@ -84,6 +84,12 @@ impl LogReader {
         }
     }
 
+    /// Whether it still listens; under the lock that the close takes, so that who asks before it tells a line tells none
+    /// when the close has returned.
+    pub fn is_open(&self) -> bool {
+        self.birth.is_here() && LINES.get().state.lock().generation == self.generation
+    }
+
     /// Ends the listening; a waiting `next` answers `CLOSED`. Idempotent. A reader of the parent process ends nothing:
     /// what this one numbers its own readers by begins anew.
     pub fn close(&self) {
@@ -109,6 +115,14 @@ fn push(line: Line) {
     }
     state.lines.push_back(line);
     LINES.get().changed.notify_one();
+}
+
+#[cfg(all(test, not(loom)))]
+impl LogReader {
+    /// One that has ended, and ends no other one.
+    pub fn ended() -> LogReader {
+        LogReader { birth: Birth::now(), generation: u64::MAX }
+    }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -58,6 +58,12 @@ impl WatchReader {
         self.read(most).map(Told::into_events)
     }
 
+    /// Whether [`WatchReader::close`] was called; under the lock that it takes, so that who asks before it tells events tells
+    /// none when the close has returned.
+    pub fn is_closed(&self) -> bool {
+        self.returned.lock().closed
+    }
+
     /// Ends the watch; what came back is dropped with it.
     pub fn close(&self) {
         let waiting = {

@@ -145,6 +145,7 @@ pub unsafe extern "C" fn larder_log_free(log: *mut larder_log_t) {
 }
 
 /// Tells log lines of a level and graver to a callback, on a thread of its own, until larder_log_stop or another reader.
+/// What the callback uses has to be there until `destroy` is called.
 /// Any thread. Does not block. Since ABI 1.
 ///
 /// @param level     LARDER_LOG_ERROR to LARDER_LOG_DEBUG
@@ -177,7 +178,7 @@ pub unsafe extern "C" fn larder_log_start(
             let listening = Arc::clone(&reader);
             let spawned = runtime::spawn_named("larder-log", move || {
                 while let Ok(Some(delivered)) = listening.next(None) {
-                    tell(callback, &user, &delivered);
+                    tell(&listening, callback, &user, &delivered);
                 }
             });
             if let Err(error) = spawned {
@@ -190,7 +191,9 @@ pub unsafe extern "C" fn larder_log_start(
     }
 }
 
-/// Ends what larder_log_start began: the callback is not called again after the call that may be under way. Idempotent.
+/// Ends what larder_log_start began: the callback is told nothing more. A call of it that is under way, or at the point of
+/// beginning, is not waited for and may run after this returned: what the callback uses may be freed once `destroy` was
+/// called. Idempotent.
 /// Any thread. Does not block. Since ABI 1.
 #[unsafe(no_mangle)]
 pub extern "C" fn larder_log_stop() {
@@ -207,7 +210,9 @@ fn known(level: i32) -> Result<Level> {
         .ok_or_else(|| Error::argument("level", format!("{level} is none; LARDER_LOG_ERROR is 1, LARDER_LOG_DEBUG 4")))
 }
 
+/// Tells a line, unless the reader was closed since it was read.
 fn tell(
+    reader: &LogReader,
     callback: unsafe extern "C" fn(*mut c_void, i32, *const c_char, *const c_char, u64),
     user: &User,
     delivered: &Delivered,
@@ -215,6 +220,10 @@ fn tell(
     let c_text = |text: &str| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
     let (target, message) = (c_text(delivered.line.target), c_text(&delivered.line.message));
     let level = delivered.line.level as i32;
+    // The last thing before the call: a host that has stopped it expects none that has not begun.
+    if !reader.is_open() {
+        return;
+    }
     // SAFETY: the host's function, with the pointer that it gave for it and texts that outlive the call.
     guard::in_callback(|| unsafe { callback(user.user, level, target.as_ptr(), message.as_ptr(), delivered.dropped) });
 }
@@ -226,3 +235,26 @@ const _: () = {
     assert!(LARDER_LOG_INFO == Level::Info as i32);
     assert!(LARDER_LOG_DEBUG == Level::Debug as i32);
 };
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::log::Line;
+
+    unsafe extern "C" fn count(user: *mut c_void, _: i32, _: *const c_char, _: *const c_char, _: u64) {
+        // SAFETY: the test passes an `AtomicU32` that outlives the call.
+        unsafe { &*user.cast::<AtomicU32>() }.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn a_line_that_was_read_before_the_end_is_not_told_after_it() {
+        let calls = AtomicU32::new(0);
+        let user = User { user: (&raw const calls).cast_mut().cast(), destroy: None };
+        let message = "a line".to_owned();
+        let line = Line { level: Level::Error, target: "test", message, time: std::time::SystemTime::now() };
+        tell(&LogReader::ended(), count, &user, &Delivered { line, dropped: 0 });
+        assert_eq!(calls.into_inner(), 0);
+    }
+}

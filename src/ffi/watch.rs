@@ -14,6 +14,7 @@ use crate::boundary::reading::WatchReader;
 use crate::boundary::wait::wait;
 use crate::error::{Error, Result, Status};
 use crate::runtime;
+use crate::store::event::Event;
 use crate::store::reply::Reply;
 
 /// A watch on a store. Any thread may close it; one thread at a time reads it.
@@ -111,7 +112,7 @@ pub unsafe extern "C" fn larder_watch_next(
 }
 
 /// Tells each further event to a callback, on a thread of its own, until the watch is closed. Afterwards the watch is
-/// not read by larder_watch_next any more.
+/// not read by larder_watch_next any more. What the callback uses has to be there until `destroy` is called.
 ///
 /// Any thread, once for a watch. Does not block. Since ABI 1.
 ///
@@ -145,8 +146,9 @@ pub unsafe extern "C" fn larder_watch_start(
     }
 }
 
-/// Closes a watch: a waiting larder_watch_next answers LARDER_CLOSED, and a callback is not called again after the call
-/// that may be under way. Idempotent. The handle stays valid until larder_watch_free.
+/// Closes a watch: a waiting larder_watch_next answers LARDER_CLOSED, and the callback is told nothing more. A call of it
+/// that is under way, or at the point of beginning, is not waited for and may run after this returned: what the callback
+/// uses may be freed once `destroy` was called. Idempotent. The handle stays valid until larder_watch_free.
 /// Any thread, a callback too. Does not block. Since ABI 1.
 ///
 /// @return LARDER_OK; LARDER_FORKED, LARDER_INVALID_ARGUMENT
@@ -227,8 +229,57 @@ fn tell_all(
         if told.is_empty() {
             return;
         }
-        let events = larder_events_t::new(told);
-        // SAFETY: the host's function, with the pointer that it gave for it and events that outlive the call.
-        guard::in_callback(|| unsafe { callback(user.user, &events) });
+        if !tell(watch, told, callback, user) {
+            return;
+        }
+    }
+}
+
+/// Tells events, unless the watch was closed since they were read; says whether it did.
+fn tell(
+    watch: &WatchReader,
+    told: Vec<Event>,
+    callback: unsafe extern "C" fn(*mut c_void, *const larder_events_t),
+    user: &User,
+) -> bool {
+    let events = larder_events_t::new(told);
+    // The last thing before the call: a host that has closed the watch expects none that has not begun.
+    if watch.is_closed() {
+        return false;
+    }
+    // SAFETY: the host's function, with the pointer that it gave for it and events that outlive the call.
+    guard::in_callback(|| unsafe { callback(user.user, &events) });
+    true
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::larder::Larder;
+    use crate::store::options::{PutOptions, WatchOptions};
+
+    unsafe extern "C" fn count(user: *mut c_void, _: *const larder_events_t) {
+        // SAFETY: the test passes an `AtomicU32` that outlives the call.
+        unsafe { &*user.cast::<AtomicU32>() }.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn events_that_were_read_before_the_close_are_not_told_after_it() {
+        let calls = AtomicU32::new(0);
+        let user = User { user: (&raw const calls).cast_mut().cast(), destroy: None };
+        let larder = Larder::open("memory://").expect("a larder");
+        let store = larder.store("default").expect("a store");
+        let watch = WatchReader::new(wait(store.watch(&WatchOptions::default()), None).expect("a watch"));
+        let read = || {
+            wait(store.put(b"k", b"v", &PutOptions::default()), None).expect("written");
+            wait(watch.next(1), None).expect("open")
+        };
+        assert!(tell(&watch, read(), count, &user));
+        let told = read();
+        watch.close();
+        assert!(!tell(&watch, told, count, &user));
+        assert_eq!(calls.into_inner(), 1);
     }
 }
