@@ -125,12 +125,8 @@ func failed(operation string, failure *native.Failure) error {
 	if failure == nil {
 		return nil
 	}
-	known := Status(failure.Status)
-	if _, isKnown := statusNames[known]; !isKnown && known < 0 {
-		known = StatusInternal
-	}
 	return &Error{
-		Status:    known,
+		Status:    knownStatus(failure.Status),
 		Operation: operation,
 		Message:   strings.TrimPrefix(failure.Message, failure.Source+": "),
 		Source:    failure.Source,

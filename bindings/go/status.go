@@ -70,3 +70,17 @@ func (s Status) String() string {
 	}
 	return "UNKNOWN"
 }
+
+// knownStatus is the status of a number; one of a later version that says a failure is StatusInternal.
+func knownStatus(number int32) Status {
+	known := Status(number)
+	if _, isKnown := statusNames[known]; !isKnown && known < 0 {
+		return StatusInternal
+	}
+	return known
+}
+
+// isRetryable says whether a call that failed so can succeed later without any change.
+func (s Status) isRetryable() bool {
+	return s == StatusTimeout || s == StatusBusy || s == StatusUnavailable
+}

@@ -172,11 +172,7 @@ func (s *Store) PutMany(ctx context.Context, entries []Entry, options *PutOption
 		return s.putManyAtOnce(request)
 	}
 	answer, err := s.submit(ctx, operation, request)
-	results := resultsOf(answer.TakeBytes())
-	if results == nil {
-		return nil, err
-	}
-	return results, firstError(results)
+	return resultsOf(answer.TakeBytes(), err), err
 }
 
 func (s *Store) putManyAtOnce(request *native.Request) ([]PutResult, error) {
@@ -190,9 +186,9 @@ func (s *Store) putManyAtOnce(request *native.Request) ([]PutResult, error) {
 	if failure != nil && count > 0 && statuses[count-1] == native.NotFound {
 		return nil, failed("put many", failure)
 	}
-	results := make([]PutResult, count)
+	results, first := make([]PutResult, count), failed("put many", failure)
 	for index, status := range statuses {
-		results[index] = PutResult{revisions[index], putError(status, failure)}
+		results[index] = PutResult{revisions[index], putError(status, &first)}
 	}
 	return results, failed("put many", failure)
 }
@@ -258,37 +254,35 @@ func addOptions(request *native.Request, options *PutOptions) error {
 	return nil
 }
 
-// resultsOf reads, for each record, its status (i32), 0 (u32) and revision (u64), little-endian.
-func resultsOf(told []byte) []PutResult {
+// resultsOf reads, for each record, its status (i32), 0 (u32) and revision (u64), little-endian; first is the error of the
+// first that was not written.
+func resultsOf(told []byte, first error) []PutResult {
 	if told == nil {
 		return nil
 	}
 	results := make([]PutResult, 0, len(told)/16)
 	for ; len(told) >= 16; told = told[16:] {
 		status := int32(binary.LittleEndian.Uint32(told))
-		results = append(results, PutResult{binary.LittleEndian.Uint64(told[8:]), putError(status, nil)})
+		results = append(results, PutResult{binary.LittleEndian.Uint64(told[8:]), putError(status, &first)})
 	}
 	return results
 }
 
-// putError is the error of one record; only the first one that failed has a text of its own.
-func putError(status int32, first *native.Failure) error {
-	if status >= 0 {
+// putError is the error of one record. The library tells why only of the first one that failed: that takes first.
+func putError(status int32, first *error) error {
+	if status == native.OK {
+		return nil
+	}
+	if *first != nil {
+		err := *first
+		*first = nil
+		return err
+	}
+	if status > 0 {
 		return outcome(status)
 	}
-	if first != nil && first.Status == status {
-		return failed("put many", first)
-	}
-	return &Error{Status: Status(status), Operation: "put many"}
-}
-
-func firstError(results []PutResult) error {
-	for _, result := range results {
-		if result.Err != nil {
-			return result.Err
-		}
-	}
-	return nil
+	known := knownStatus(status)
+	return &Error{Status: known, Operation: "put many", Retryable: known.isRetryable()}
 }
 
 // RemoveMany removes many records and returns how many there were.
