@@ -26,7 +26,7 @@ type Larder struct {
 type core struct {
 	handle    *native.Larder
 	capacity  int
-	log       uint64
+	log       *native.Log
 	closeOnce sync.Once
 	closeErr  error
 
@@ -84,9 +84,10 @@ func Open(ctx context.Context, config string, options ...Option) (*Larder, error
 	}
 	handle, failure := native.Open(config)
 	if failure != nil {
-		native.StopLog(log)
+		log.TakeBack()
 		return nil, failed(operation, failure)
 	}
+	log.Keep()
 	opened := &core{handle: handle, capacity: chosen.capacity, log: log}
 	larder := &Larder{core: opened}
 	// Whoever forgets to close it leaks no goroutine.
@@ -155,7 +156,7 @@ func (c *core) close() error {
 			}
 		}
 		failure := c.handle.Close(closeWaitMs)
-		native.StopLog(c.log)
+		c.log.Stop()
 		if failure != nil && failure.Status != native.Timeout {
 			c.closeErr = failed("close", failure)
 		}

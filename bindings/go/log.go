@@ -18,10 +18,10 @@ var logLevels = []struct {
 	{native.LogDebug, slog.LevelDebug},
 }
 
-// startLog begins to tell a logger the lines that it has enabled; the number is for native.StopLog.
-func startLog(logger *slog.Logger) (number uint64, err error) {
+// startLog begins to tell a logger the lines that it has enabled; nil where there are none.
+func startLog(logger *slog.Logger) (*native.Log, error) {
 	if logger == nil {
-		return 0, nil
+		return nil, nil
 	}
 	level := int32(0)
 	for _, known := range logLevels {
@@ -30,10 +30,10 @@ func startLog(logger *slog.Logger) (number uint64, err error) {
 		}
 	}
 	if level == 0 {
-		return 0, nil
+		return nil, nil
 	}
-	number, failure := native.StartLog(level, func(line native.LogLine) { tell(logger, line) })
-	return number, failed("log", failure)
+	started, failure := native.StartLog(level, func(line native.LogLine) { tell(logger, line) })
+	return started, failed("log", failure)
 }
 
 // tell writes a line of the library's. A logger's handler that panics must not end the process from a foreign thread.

@@ -270,6 +270,31 @@ func TestALoggerGetsTheLinesOfItsLevelUntilTheLarderIsClosed(t *testing.T) {
 	}
 }
 
+func TestAnOpenThatFailsLeavesTheLogToWhoHadIt(t *testing.T) {
+	var told, failing lines
+	loggerOf := func(text *lines) Option { return WithLogger(slog.New(slog.NewTextHandler(text, nil))) }
+	first, _ := openStore(t, "memory://", loggerOf(&told))
+	for range 2 {
+		if _, err := Open(background, "no-such-type://", loggerOf(&failing)); !errors.Is(err, ErrConfig) {
+			t.Fatalf("expected ErrConfig, it is %v", err)
+		}
+	}
+	before := told.String()
+	_, _ = openStore(t, "memory://")
+	eventually(t, "the next larder's opening is told", func() bool { return told.String() != before })
+	must(t, first.Close())
+	if _, err := Open(background, "no-such-type://", loggerOf(&failing)); !errors.Is(err, ErrConfig) {
+		t.Fatalf("expected ErrConfig, it is %v", err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	before = told.String() + failing.String()
+	_, _ = openStore(t, "memory://")
+	time.Sleep(50 * time.Millisecond)
+	if after := told.String() + failing.String(); after != before {
+		t.Errorf("the logger of a larder that was closed or not opened was told more than %q: %q", before, after)
+	}
+}
+
 // reading is a handler that reads from a store instead of writing.
 type reading struct {
 	slog.Handler
