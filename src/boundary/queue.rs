@@ -445,8 +445,8 @@ impl State {
     fn raise_event(&self) {
         let Some(event) = &self.event else { return };
         let one = 1u64.to_ne_bytes();
-        // SAFETY: the descriptor is open while `event` is, and the buffer is 8 bytes long. A full counter cannot
-        // happen: it is raised only when the queue was empty.
+        // SAFETY: the descriptor is open while `event` is, and the buffer is 8 bytes long. The descriptor does not block;
+        // at a counter that is full, after 2^64 raises that nobody read, it fails and stays readable.
         unsafe { libc::write(event.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 

@@ -3,9 +3,10 @@
 // Package native is the boundary: the only place that knows C. It finds the library, turns Go bytes into arguments and
 // answers into Go values, and owns the handles.
 //
-// What always holds: no pointer to Go memory outlives a call, and none stands in memory that C reads through another
-// pointer; a handle is freed when the garbage collector finds its Go value unreachable, so never under a running call;
-// no call here waits for input or output.
+// What always holds: no pointer to Go memory outlives a call but that of a value that a request lends, which its caller
+// keeps pinned until the request was answered; none stands in memory that C reads through another pointer; a handle is
+// freed when the garbage collector finds its Go value unreachable, so never under a running call; no call here waits for
+// input or output but Queue.Drain, where it is asked to, and Larder.Close.
 package native
 
 // #include <stdlib.h>
