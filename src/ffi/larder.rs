@@ -58,7 +58,8 @@ pub unsafe extern "C" fn larder_open(
 /// @param larder   the larder
 /// @param wait_ms  milliseconds to wait for connections to end; 0 for not at all, negative for without end
 /// @param err      receives the error on failure; may be NULL
-/// @return LARDER_OK; LARDER_TIMEOUT when it goes on ending in the background, LARDER_FORKED, LARDER_INVALID_ARGUMENT
+/// @return LARDER_OK; LARDER_TIMEOUT when it goes on ending in the background; LARDER_WOULD_DEADLOCK in a callback, when
+///         something has to be waited for: it ends in the background too; LARDER_FORKED, LARDER_INVALID_ARGUMENT
 ///
 /// # Safety
 ///
