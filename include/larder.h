@@ -83,7 +83,7 @@
 #define LARDER_CONFIG -3
 
 /**
- * The handle was closed.
+ * The handle was closed. A write that was under way was not sent to a server; one that was answers LARDER_AMBIGUOUS.
  */
 #define LARDER_CLOSED -4
 
@@ -920,7 +920,8 @@ int32_t larder_open(const uint8_t *config, size_t config_length, larder_t **lard
 
 /**
  * Closes a larder: each later call on it, and on its stores, answers LARDER_CLOSED; watches end; what is in flight
- * completes with LARDER_CLOSED. Idempotent. The handle stays valid until larder_free.
+ * completes with LARDER_CLOSED, or with LARDER_AMBIGUOUS where it is a write that may have happened: it was sent to a
+ * server, or is one of many records. Idempotent. The handle stays valid until larder_free.
  *
  * Any thread; not from a callback when something has to be waited for. Blocks at most `wait_ms`. Since ABI 1.
  *
@@ -972,14 +973,16 @@ int32_t larder_store_open(const larder_t *larder,
                           larder_error_t **err);
 
 /**
- * Closes this handle: each later call on it answers LARDER_CLOSED, and what is in flight on it completes so; other
+ * Closes this handle: each later call on it answers LARDER_CLOSED, and what is in flight on it completes so, or with
+ * LARDER_AMBIGUOUS where it is a write that may have happened: it was sent to a server, or is one of many records. Other
  * handles on the same records stay open.
  * Idempotent. The handle stays valid until larder_store_free.
  * Any thread. Does not block. Since ABI 1.
  *
  * @return LARDER_OK; LARDER_FORKED, LARDER_INVALID_ARGUMENT
  */
-int32_t larder_store_close(const larder_store_t *store, larder_error_t **err);
+int32_t larder_store_close(const larder_store_t *store,
+                           larder_error_t **err);
 
 /**
  * Frees a handle. Requests in flight on it go on. NULL is fine.
@@ -1602,7 +1605,8 @@ int32_t larder_watch_start(const larder_watch_t *watch,
  *
  * @return LARDER_OK; LARDER_FORKED, LARDER_INVALID_ARGUMENT
  */
-int32_t larder_watch_close(const larder_watch_t *watch, larder_error_t **err);
+int32_t larder_watch_close(const larder_watch_t *watch,
+                           larder_error_t **err);
 
 /**
  * Frees a watch, closing it first if it is open. NULL is fine.
@@ -1737,8 +1741,10 @@ int32_t larder_queue_cancel(const larder_queue_t *queue, uint64_t id, larder_err
 size_t larder_queue_in_flight(const larder_queue_t *queue);
 
 /**
- * Closes a queue: requests in flight complete with LARDER_CLOSED, new ones are refused. What has completed can still
- * be drained; a request that was lent a value completes as soon as the library does not read it any more. Idempotent. The handle stays valid until larder_queue_free.
+ * Closes a queue: requests in flight complete with LARDER_CLOSED, or with LARDER_AMBIGUOUS where one is a write that may
+ * have happened: it was sent to a server, or is one of many records. New ones are refused. What has completed can still
+ * be drained. A write completes a moment later, as soon as it was asked whether it was sent and the library does not read
+ * any more what it was lent; no server can delay that. Idempotent. The handle stays valid until larder_queue_free.
  * Any thread, a callback too. Does not block. Since ABI 1.
  *
  * @return LARDER_OK; LARDER_FORKED, LARDER_INVALID_ARGUMENT

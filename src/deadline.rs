@@ -4,10 +4,12 @@
 //! works: not to begin what cannot be done in time, to stop waiting when nobody waits for the answer any more, and to tell
 //! a write that was sent ([`Status::AMBIGUOUS`](crate::Status::AMBIGUOUS)) from one that never left. The deadline is in force while the
 //! call's future is polled, and a task that the future spawns does not inherit it.
+//!
+//! A call that is closed has its deadline moved to that moment and is polled once more, so that it says the same then.
 
 use std::cell::Cell;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use tokio::time::Instant;
@@ -21,7 +23,31 @@ pub fn current() -> Option<Instant> {
     CURRENT.get()
 }
 
-/// A future in whose polls [`current`] is `at`.
+/// Whether [`current`] has come.
+pub fn has_come() -> bool {
+    current().is_some_and(|at| at <= Instant::now())
+}
+
+/// Runs `body` with [`current`] at `at`, or where it is if that is earlier.
+pub fn within<T>(at: Option<Instant>, body: impl FnOnce() -> T) -> T {
+    let outer = current();
+    let nearer = outer.into_iter().chain(at).min();
+    let _restore = Restore(CURRENT.replace(nearer));
+    body()
+}
+
+/// What `future` comes to by `end`, and before the call's deadline, which may have been moved; `None` if nothing.
+pub async fn until<F: Future>(end: Instant, future: F) -> Option<F::Output> {
+    let mut waiting = pin!(tokio::time::timeout_at(end, future));
+    poll_fn(|context| match waiting.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(result.ok()),
+        Poll::Pending if has_come() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}
+
+/// A future in whose polls [`current`] is `at`, or earlier where it is polled by one that ends before.
 pub struct Within<F> {
     future: F,
     at: Option<Instant>,
@@ -47,8 +73,8 @@ impl<F: Future + Unpin> Future for Within<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let _restore = Restore(CURRENT.replace(self.at));
-        Pin::new(&mut self.future).poll(context)
+        let at = self.at;
+        within(at, || Pin::new(&mut self.future).poll(context))
     }
 }
 
@@ -69,5 +95,16 @@ mod tests {
             assert_eq!(Within::new(inner, Some(at)).await, Some(at));
             assert_eq!(current(), None);
         });
+    }
+
+    #[test]
+    fn a_call_that_is_ended_by_another_one_ends_no_later() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(5);
+        let mut inner = Within::new(Box::pin(async { (current(), has_come()) }), Some(later));
+        let polled =
+            within(Some(now), || Pin::new(&mut inner).poll(&mut Context::from_waker(std::task::Waker::noop())));
+        assert_eq!(polled, Poll::Ready((Some(now), true)));
+        assert_eq!((current(), has_come()), (None, false));
     }
 }

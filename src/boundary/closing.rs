@@ -1,10 +1,12 @@
-//! Ends what is in flight when its handle is closed: each reply that is still to come answers `CLOSED` then.
+//! Ends what is in flight when its handle is closed: each reply that is still to come answers `CLOSED` then, or
+//! `AMBIGUOUS` where it is of a write that was sent ([`last_word`]).
 //!
 //! Only stores that have to wait are wrapped, so that a memory hit pays nothing for it.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::last_word;
 use crate::error::{Error, Result};
 use crate::runtime::Signal;
 use crate::store::event::{Cursor, Watch};
@@ -41,21 +43,37 @@ impl Closing {
     }
 
     fn end<T: Send + 'static>(&self, reply: Reply<T>) -> Reply<T> {
-        self.ends.end(reply)
+        self.ends.end(reply, false)
+    }
+
+    /// As [`Closing::end`], for a write of many records.
+    fn end_many<T: Send + 'static>(&self, reply: Reply<T>) -> Reply<T> {
+        self.ends.end(reply, true)
     }
 }
 
 impl Ends {
-    fn end<T: Send + 'static>(&self, reply: Reply<T>) -> Reply<T> {
-        let Reply::Pending(future) = reply else { return reply };
-        let (handle, larder) = (self.handle.clone(), self.larder.clone());
+    fn end<T: Send + 'static>(&self, reply: Reply<T>, writes_many: bool) -> Reply<T> {
+        let Reply::Pending(mut future) = reply else { return reply };
+        let ends = self.clone();
         Reply::pending(async move {
-            tokio::select! {
+            let answered = tokio::select! {
                 biased;
-                result = future => result,
-                () = handle.raised() => Err(Error::closed(if larder.is_raised() { "larder" } else { "store" })),
-            }
+                result = &mut future => Some(result),
+                () = ends.handle.raised() => None,
+            };
+            let last = match answered {
+                Some(result) if !ends.handle.is_raised() => return result,
+                // The store may have been closed meanwhile, and say so in other words.
+                Some(result) => Some(result),
+                None => last_word::ask(&mut future),
+            };
+            last_word::settle(last, ends.closed(), writes_many)
         })
+    }
+
+    fn closed(&self) -> Error {
+        Error::closed(if self.larder.is_raised() { "larder" } else { "store" })
     }
 }
 
@@ -101,7 +119,7 @@ impl Store for Closing {
     }
 
     fn put_many(&self, entries: &[Entry<'_>]) -> Reply<Vec<Result<Outcome>>> {
-        self.end(self.store.put_many(entries))
+        self.end_many(self.store.put_many(entries))
     }
 
     fn remove(&self, key: &[u8], revision: Option<u64>) -> Reply<Outcome> {
@@ -109,7 +127,7 @@ impl Store for Closing {
     }
 
     fn remove_many(&self, keys: &[&[u8]]) -> Reply<u64> {
-        self.end(self.store.remove_many(keys))
+        self.end_many(self.store.remove_many(keys))
     }
 
     fn touch(&self, key: &[u8], lifetime: Lifetime) -> Reply<bool> {
@@ -127,7 +145,7 @@ impl Store for Closing {
     }
 
     fn clear(&self) -> Reply<u64> {
-        self.end(self.store.clear())
+        self.end_many(self.store.clear())
     }
 
     fn size(&self) -> Reply<u64> {
@@ -157,7 +175,7 @@ impl Store for Closing {
 
 impl Cursor for ClosingCursor {
     fn next(&self, most: usize) -> Reply<Vec<Record>> {
-        self.ends.end(self.cursor.next(most))
+        self.ends.end(self.cursor.next(most), false)
     }
 }
 
@@ -205,6 +223,34 @@ mod tests {
             let error = waiting.join().expect("no panic").expect_err("it never answers");
             assert_eq!((error.status(), error.origin()), (Status::CLOSED, if is_handle { "store" } else { "larder" }));
         }
+    }
+
+    #[test]
+    fn a_write_that_was_sent_is_ambiguous_when_its_handle_is_closed() {
+        let larder = Signal::default();
+        let ends = Ends { handle: larder.child(), larder: larder.clone() };
+        let sent = Reply::<()>::pending(std::future::poll_fn(|_| {
+            if !crate::deadline::has_come() {
+                return std::task::Poll::Pending;
+            }
+            std::task::Poll::Ready(Err(Error::new(Status::AMBIGUOUS, "redis", "it was sent")))
+        }));
+        let reply = ends.end(sent, false);
+        let waiting = std::thread::spawn(move || wait(reply, Some(Duration::from_secs(60))));
+        std::thread::sleep(Duration::from_millis(20));
+        larder.raise();
+        let error = waiting.join().expect("no panic").expect_err("it never answers");
+        assert_eq!((error.status(), error.origin()), (Status::AMBIGUOUS, "larder"));
+    }
+
+    #[test]
+    fn what_the_store_says_of_its_own_end_is_said_of_what_was_closed() {
+        let larder = Signal::default();
+        let ends = Ends { handle: larder.child(), larder: larder.clone() };
+        let reply = ends.end(Reply::<()>::pending(std::future::ready(Err(Error::closed("store")))), false);
+        larder.raise();
+        let error = wait(reply, None).expect_err("closed");
+        assert_eq!((error.status(), error.origin()), (Status::CLOSED, "larder"));
     }
 
     #[test]

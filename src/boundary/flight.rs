@@ -18,9 +18,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::task::AtomicWaker;
+use tokio::time::Instant;
 
 use self::baton::Baton;
 use super::guard;
+use crate::deadline;
 use crate::error::Result;
 use crate::runtime::{self, Runtime};
 use crate::sync::Mutex;
@@ -50,6 +52,8 @@ enum Ready {
 pub struct Flight {
     flights: Arc<Flights>,
     baton: Baton,
+    /// Whether its future is asked for its last word before it is dropped.
+    is_closed: AtomicBool,
     /// `None` once it is over. Its lock is free for who has the baton, the only one who takes it.
     work: Mutex<Option<Work>>,
 }
@@ -77,7 +81,8 @@ impl Flights {
     pub fn begin(self: &Arc<Flights>, runtime: &Runtime, work: Work) -> Arc<Flight> {
         let may_poll = guard::may_block().is_ok();
         let baton = if may_poll { Baton::polled() } else { Baton::free() };
-        let flight = Arc::new(Flight { flights: Arc::clone(self), baton, work: Mutex::new(Some(work)) });
+        let (flights, is_closed) = (Arc::clone(self), AtomicBool::new(false));
+        let flight = Arc::new(Flight { flights, baton, is_closed, work: Mutex::new(Some(work)) });
         if may_poll {
             runtime.enter(|| flight.poll());
         } else {
@@ -142,6 +147,13 @@ impl Flight {
         }
     }
 
+    /// As [`Flight::abandon`], once the future was polled with its deadline in the present.
+    pub fn close(self: &Arc<Flight>) {
+        // Seen by who sees that it was abandoned.
+        self.is_closed.store(true, Ordering::Relaxed);
+        self.abandon();
+    }
+
     /// Whether its future has ended.
     pub fn is_over(&self) -> bool {
         self.baton.is_over()
@@ -174,12 +186,16 @@ impl Flight {
 
     /// For who has the baton.
     fn poll(self: &Arc<Flight>) {
-        if !self.baton.is_abandoned() && self.has_to_wait() {
+        let is_abandoned = self.baton.is_abandoned();
+        if !is_abandoned && self.has_to_wait() {
             // Polled again by the task, not here: a future that wakes itself would keep this thread.
             if self.baton.put_down() {
                 self.lay_ready();
             }
             return;
+        }
+        if is_abandoned && self.is_closed.load(Ordering::Relaxed) {
+            deadline::within(Some(Instant::now()), || self.has_to_wait());
         }
         let over = self.work.lock().take();
         self.baton.end();

@@ -75,7 +75,8 @@ impl LarderHandle {
         Ok(StoreHandle { birth: self.birth, closed: AtomicBool::new(false), closing, store })
     }
 
-    /// Closes the larder, ends what is in flight with `CLOSED`, and waits for its backends, at most `timeout`.
+    /// Closes the larder, ends what is in flight with `CLOSED`, or `AMBIGUOUS` for a write that may have been sent, and waits
+    /// for its backends, at most `timeout`.
     ///
     /// # Errors
     ///
@@ -113,8 +114,8 @@ impl StoreHandle {
         Ok(&self.store)
     }
 
-    /// Closes this handle and ends what is in flight on it with `CLOSED`; the larder's other handles on the same records
-    /// stay open. Idempotent.
+    /// Closes this handle and ends what is in flight on it with `CLOSED`, or `AMBIGUOUS` for a write that may have been sent;
+    /// the larder's other handles on the same records stay open. Idempotent.
     ///
     /// # Errors
     ///

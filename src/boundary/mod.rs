@@ -8,6 +8,7 @@ pub mod flat;
 pub mod flight;
 pub mod guard;
 pub mod handle;
+pub mod last_word;
 pub mod log;
 pub mod operation;
 pub mod queue;

@@ -72,6 +72,18 @@ impl OperationKind {
     }
 }
 
+impl OperationKind {
+    /// Whether it changes something.
+    pub fn writes(self) -> bool {
+        matches!(self, OperationKind::Put | OperationKind::Remove | OperationKind::Touch) || self.writes_many()
+    }
+
+    /// Whether it changes more than one record.
+    pub fn writes_many(self) -> bool {
+        matches!(self, OperationKind::PutMany | OperationKind::RemoveMany | OperationKind::Clear)
+    }
+}
+
 /// An operation with its arguments, borrowed until it was started.
 pub enum Operation<'a> {
     /// [`Store::get`].

@@ -6,7 +6,8 @@
 //! because the host has used it again, and is dropped; events in it go back to their watch.
 //!
 //! A request that reads what its host lends it, a *borrower*, completes only when nothing of its future is left: a cancel
-//! or the close says what it will complete with, has its future dropped, and leaves the rest to that.
+//! or the close says what it will complete with, has its future dropped, and leaves the rest to that. So does the close
+//! with a write, whose [last word](last_word) it has to hear before: it may have been sent.
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -18,6 +19,7 @@ use tokio::sync::Notify;
 
 use super::flight::{Flight, Flights};
 use super::guard::{self, Birth};
+use super::last_word;
 use super::operation::{Answer, OperationKind};
 use super::wait;
 use crate::error::{Error, Result, Status};
@@ -73,8 +75,14 @@ struct InFlight {
     operation: OperationKind,
     flight: Option<Arc<Flight>>,
     borrows: bool,
-    /// What a borrower completes with that was cancelled or closed, once its future is gone.
-    ending: Option<Error>,
+    /// How it was ended, if it completes once its future is gone.
+    ending: Option<Ending>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Cancelled,
+    Closed,
 }
 
 impl Queue {
@@ -178,14 +186,21 @@ impl Queue {
         let flight = self.flights.begin(runtime, work);
         let mut state = self.shared.state.lock();
         // Gone already when it completed, was cancelled or closed meanwhile; then the flight has nobody to tell.
-        match state.in_flight.get_mut(&id).filter(|request| request.serial == serial) {
-            Some(request) if request.ending.is_none() => request.flight = Some(flight),
-            _ => {
-                drop(state);
-                if !flight.is_over() {
-                    flight.abandon();
-                }
+        let ending = match state.in_flight.get_mut(&id).filter(|request| request.serial == serial) {
+            Some(request) if request.ending.is_none() => {
+                request.flight = Some(flight);
+                return;
             }
+            Some(request) => request.ending,
+            None => None,
+        };
+        drop(state);
+        if flight.is_over() {
+            return;
+        }
+        match ending {
+            Some(Ending::Closed) => flight.close(),
+            Some(Ending::Cancelled) | None => flight.abandon(),
         }
     }
 
@@ -196,17 +211,16 @@ impl Queue {
     /// `FORKED`.
     pub fn cancel(&self, id: u64) -> Result<bool> {
         self.check()?;
-        let error = Error::new(Status::CANCELLED, "request", "it was cancelled; a write may still happen");
         let mut state = self.shared.state.lock();
         let Some(request) = state.in_flight.get_mut(&id) else { return Ok(false) };
-        if request.borrows {
-            let flight = request.end_with(error);
+        if request.borrows || request.ending.is_some() {
+            let flight = request.end(Ending::Cancelled);
             drop(state);
             flight.iter().for_each(Flight::abandon);
             return Ok(true);
         }
         let Some(request) = state.in_flight.remove(&id) else { return Ok(false) };
-        self.shared.push(&mut state, Completion { id, operation: request.operation, result: Err(error) });
+        self.shared.push(&mut state, Completion { id, operation: request.operation, result: Err(cancelled()) });
         drop(state);
         if let Some(flight) = request.flight {
             flight.abandon();
@@ -268,8 +282,9 @@ impl Queue {
         self.shared.state.lock().in_flight.len()
     }
 
-    /// Refuses new requests and completes those in flight with `CLOSED`. What is complete can still be drained.
-    /// Idempotent; never blocks.
+    /// Refuses new requests and completes those in flight with `CLOSED`, a write that may have been sent with `AMBIGUOUS`.
+    /// Reads complete at once, the others when the runtime comes by. What is complete can still be drained. Idempotent;
+    /// never blocks.
     ///
     /// # Errors
     ///
@@ -281,11 +296,15 @@ impl Queue {
             return Ok(());
         }
         state.closed = true;
-        let mut flights = Vec::with_capacity(state.in_flight.len());
-        for request in state.in_flight.values_mut().filter(|request| request.borrows) {
-            flights.extend(request.end_with(Error::closed("queue")));
-        }
-        let requests: Vec<(u64, InFlight)> = state.in_flight.extract_if(|_, request| !request.borrows).collect();
+        let asked: Vec<Arc<Flight>> = state
+            .in_flight
+            .values_mut()
+            .filter(|request| request.has_last_word())
+            .filter_map(|request| request.end(Ending::Closed))
+            .collect();
+        let requests: Vec<(u64, InFlight)> =
+            state.in_flight.extract_if(|_, request| !request.has_last_word()).collect();
+        let mut flights = Vec::with_capacity(requests.len());
         for (id, request) in requests {
             let result = Err(Error::closed("queue"));
             state.done.push_back(Completion { id, operation: request.operation, result });
@@ -296,6 +315,7 @@ impl Queue {
         }
         drop(state);
         self.shared.changed.notify_waiters();
+        asked.iter().for_each(Flight::close);
         flights.iter().for_each(Flight::abandon);
         Ok(())
     }
@@ -333,7 +353,7 @@ impl Errand {
 impl Ticket {
     fn complete(mut self, result: Result<Answer>) {
         if let Some(shared) = self.shared.take() {
-            shared.complete(self.id, self.serial, result);
+            shared.complete(self.id, self.serial, Some(result));
         }
     }
 }
@@ -341,22 +361,24 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
-            let error = Error::new(Status::PANIC, "request", "its task ended without an answer");
-            shared.complete(self.id, self.serial, Err(error));
+            shared.complete(self.id, self.serial, None);
         }
     }
 }
 
 impl Shared {
-    fn complete(&self, id: u64, serial: u64, mut result: Result<Answer>) {
+    /// Completes a request with what was answered, if anything was, and with how it was ended.
+    fn complete(&self, id: u64, serial: u64, answered: Option<Result<Answer>>) {
         // Given on after the lock: it may wake the next read of a watch.
         let _turn;
         let mut state = self.state.lock();
         let Some(request) = state.in_flight.get_mut(&id).filter(|request| request.serial == serial) else { return };
         let operation = request.operation;
-        if let Some(error) = request.ending.take() {
-            result = Err(error);
-        }
+        let mut result = match request.ending {
+            Some(Ending::Cancelled) => Err(cancelled()),
+            Some(Ending::Closed) => last_word::settle(answered, Error::closed("queue"), operation.writes_many()),
+            None => answered.unwrap_or_else(|| Err(unanswered())),
+        };
         state.in_flight.remove(&id);
         // From here on nothing keeps the events from the host.
         _turn = if let Ok(Answer::Events(told)) = &mut result { told.settle() } else { None };
@@ -425,9 +447,14 @@ impl Shared {
 }
 
 impl InFlight {
-    /// Says what it completes with, unless it was said before; its flight has to be abandoned, if it has one yet.
-    fn end_with(&mut self, error: Error) -> Option<Arc<Flight>> {
-        self.ending.get_or_insert(error);
+    /// Whether it completes only when its future is gone.
+    fn has_last_word(&self) -> bool {
+        self.borrows || self.operation.writes()
+    }
+
+    /// Says how it ends, unless it was said before; its flight has to be ended so, if it has one yet.
+    fn end(&mut self, ending: Ending) -> Option<Arc<Flight>> {
+        self.ending.get_or_insert(ending);
         self.flight.take()
     }
 }
@@ -456,6 +483,14 @@ impl State {
         // SAFETY: as above; the descriptor does not block, and a counter that the host has read already answers EAGAIN.
         unsafe { libc::read(event.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
     }
+}
+
+fn cancelled() -> Error {
+    Error::new(Status::CANCELLED, "request", "it was cancelled; a write may still happen")
+}
+
+fn unanswered() -> Error {
+    Error::new(Status::PANIC, "request", "its task ended without an answer")
 }
 
 fn new_event() -> Result<OwnedFd> {

@@ -51,7 +51,8 @@ pub unsafe extern "C" fn larder_open(
 }
 
 /// Closes a larder: each later call on it, and on its stores, answers LARDER_CLOSED; watches end; what is in flight
-/// completes with LARDER_CLOSED. Idempotent. The handle stays valid until larder_free.
+/// completes with LARDER_CLOSED, or with LARDER_AMBIGUOUS where it is a write that may have happened: it was sent to a
+/// server, or is one of many records. Idempotent. The handle stays valid until larder_free.
 ///
 /// Any thread; not from a callback when something has to be waited for. Blocks at most `wait_ms`. Since ABI 1.
 ///

@@ -229,8 +229,10 @@ pub unsafe extern "C" fn larder_queue_in_flight(queue: *const larder_queue_t) ->
     protect_or(0, || unsafe { queue.as_ref() }.map_or(0, |queue| queue.0.in_flight()))
 }
 
-/// Closes a queue: requests in flight complete with LARDER_CLOSED, new ones are refused. What has completed can still
-/// be drained; a request that was lent a value completes as soon as the library does not read it any more. Idempotent. The handle stays valid until larder_queue_free.
+/// Closes a queue: requests in flight complete with LARDER_CLOSED, or with LARDER_AMBIGUOUS where one is a write that may
+/// have happened: it was sent to a server, or is one of many records. New ones are refused. What has completed can still
+/// be drained. A write completes a moment later, as soon as it was asked whether it was sent and the library does not read
+/// any more what it was lent; no server can delay that. Idempotent. The handle stays valid until larder_queue_free.
 /// Any thread, a callback too. Does not block. Since ABI 1.
 ///
 /// @return LARDER_OK; LARDER_FORKED, LARDER_INVALID_ARGUMENT

@@ -18,7 +18,7 @@ pub const LARDER_INTERNAL: i32 = -1;
 pub const LARDER_INVALID_ARGUMENT: i32 = -2;
 /// The configuration cannot be used.
 pub const LARDER_CONFIG: i32 = -3;
-/// The handle was closed.
+/// The handle was closed. A write that was under way was not sent to a server; one that was answers LARDER_AMBIGUOUS.
 pub const LARDER_CLOSED: i32 = -4;
 /// The deadline passed before the answer came.
 pub const LARDER_TIMEOUT: i32 = -5;

@@ -12,7 +12,8 @@ use crate::error::Status;
 /// The records of one database and table. Any thread may use it.
 pub struct larder_store_t(pub(super) StoreHandle);
 
-/// Closes this handle: each later call on it answers LARDER_CLOSED, and what is in flight on it completes so; other
+/// Closes this handle: each later call on it answers LARDER_CLOSED, and what is in flight on it completes so, or with
+/// LARDER_AMBIGUOUS where it is a write that may have happened: it was sent to a server, or is one of many records. Other
 /// handles on the same records stay open.
 /// Idempotent. The handle stays valid until larder_store_free.
 /// Any thread. Does not block. Since ABI 1.

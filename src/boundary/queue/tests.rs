@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::*;
 use crate::boundary::reading::WatchReader;
+use crate::deadline;
 use crate::store::options::{PutOptions, WatchOptions};
 
 fn never() -> Reply<Answer> {
@@ -61,6 +62,57 @@ fn close_completes_what_is_in_flight_and_then_says_closed() {
     assert_eq!(error.status(), Status::CLOSED);
     let refused = queue.submit(8, OperationKind::Ping, None, never).expect_err("closed");
     assert_eq!(refused.status(), Status::CLOSED);
+}
+
+/// A request that was sent, and says so when it has to end.
+fn sent() -> Reply<Answer> {
+    Reply::pending(std::future::poll_fn(|_| {
+        if !deadline::has_come() {
+            return std::task::Poll::Pending;
+        }
+        std::task::Poll::Ready(Err(Error::new(Status::AMBIGUOUS, "store", "it was sent")))
+    }))
+}
+
+#[test]
+fn close_says_of_a_write_that_was_sent_that_it_may_have_happened() {
+    type Start = fn() -> Reply<Answer>;
+    let requests: [(OperationKind, Option<Duration>, Start, Status); 6] = [
+        (OperationKind::Put, None, sent, Status::AMBIGUOUS),
+        (OperationKind::Remove, Some(Duration::from_secs(60)), sent, Status::AMBIGUOUS),
+        (OperationKind::Put, None, never, Status::CLOSED),
+        (OperationKind::PutMany, None, never, Status::AMBIGUOUS),
+        (OperationKind::Get, None, never, Status::CLOSED),
+        (OperationKind::WatchNext, None, never, Status::CLOSED),
+    ];
+    let queue = Queue::new(0);
+    for (id, (operation, timeout, start, _)) in (0..).zip(&requests) {
+        queue.submit(id, *operation, *timeout, start).expect("accepted");
+    }
+    queue.close().expect("here");
+    let expected = (0..).zip(requests.iter().map(|(.., status)| *status));
+    assert!(expected.take(requests.len()).eq(statuses(&queue, requests.len())));
+    assert_eq!(queue.drain(1, None).err().map(|error| error.status()), Some(Status::CLOSED));
+}
+
+#[test]
+fn an_answer_that_is_there_when_the_queue_is_closed_is_given() {
+    let queue = Queue::new(0);
+    let (begin, begun) = std::sync::mpsc::channel();
+    let (go_on, goes_on) = std::sync::mpsc::channel::<()>();
+    let busy = move || {
+        Reply::pending(async move {
+            tokio::task::yield_now().await;
+            begin.send(()).expect("the test waits");
+            let _ = goes_on.recv();
+            Ok(Answer::Number(1))
+        })
+    };
+    queue.submit(7, OperationKind::Remove, None, busy).expect("accepted");
+    begun.recv().expect("the task begins");
+    queue.close().expect("here");
+    go_on.send(()).expect("the task waits");
+    assert_eq!(statuses(&queue, 1), [(7, Status::OK)]);
 }
 
 #[test]

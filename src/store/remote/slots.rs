@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::deadline;
+
 /// How far apart two looks for deadlines that have passed are at least: each goes over all slots.
 const APART: Duration = Duration::from_millis(5);
 /// How many answers wait for a caller besides the first.
@@ -75,6 +77,14 @@ struct Slot<R, A> {
     request: R,
     deadline: Instant,
     waker: Option<Waker>,
+}
+
+impl<R, A> Slot<R, A> {
+    /// Whether its caller, who comes without an answer, has waited long enough: until its deadline, or its call's, which may
+    /// have been moved.
+    fn is_late(&self) -> bool {
+        self.waker.is_some() && (deadline::has_come() || self.deadline <= Instant::now())
+    }
 }
 
 /// The requests `R` under way, and the answers `A` that were not taken yet.
@@ -211,8 +221,9 @@ impl<R: Default, A> Slots<R, A> {
         let outcome = match std::mem::replace(&mut slot.state, State::Free) {
             State::Done(outcome) => outcome,
             // Whoever comes a second time without an answer may come because of the deadline, before us.
-            State::Queued if slot.waker.is_some() && slot.deadline <= Instant::now() => Outcome::Late { sent: false },
-            State::Sent(_) if slot.waker.is_some() && slot.deadline <= Instant::now() => {
+            State::Queued if slot.is_late() => Outcome::Late { sent: false },
+            State::Kept if slot.is_late() => Outcome::Late { sent: true },
+            State::Sent(_) if slot.is_late() => {
                 self.unanswered -= 1;
                 Outcome::Late { sent: true }
             }
@@ -443,6 +454,26 @@ mod tests {
         assert!(slots.poll_further(late, &mut Context::from_waker(Waker::noop())).is_ready());
         slots.expire(soon);
         assert_eq!(poll(&mut slots, late), Poll::Ready((Outcome::Late { sent: true }, "a")));
+    }
+
+    #[test]
+    fn who_comes_again_when_its_call_is_ended_is_told_whether_it_was_sent() {
+        let mut slots = Words::default();
+        let (queued, sent, kept) = (slots.take("a", later(9)), slots.take("b", later(9)), slots.take("c", later(9)));
+        for token in [sent, kept] {
+            slots.send(token);
+        }
+        slots.answer(kept, "1");
+        let further = |slots: &mut Words| slots.poll_further(kept, &mut Context::from_waker(Waker::noop()));
+        assert_eq!(further(&mut slots), Poll::Ready(Outcome::Answer("1")));
+        assert_eq!([poll(&mut slots, queued), poll(&mut slots, sent)], [Poll::Pending, Poll::Pending]);
+        assert_eq!(further(&mut slots), Poll::Pending);
+        deadline::within(Some(Instant::now()), || {
+            assert_eq!(poll(&mut slots, queued), Poll::Ready((Outcome::Late { sent: false }, "a")));
+            assert_eq!(poll(&mut slots, sent), Poll::Ready((Outcome::Late { sent: true }, "b")));
+            assert_eq!(further(&mut slots), Poll::Ready(Outcome::Late { sent: true }));
+        });
+        assert_eq!(slots.unanswered(), 0);
     }
 
     #[test]

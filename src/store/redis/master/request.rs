@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::deadline;
 use crate::store::redis::connection::{Answers, Broken, Reason, Unanswered};
 use crate::store::redis::wire::Packed;
 
@@ -73,14 +74,14 @@ impl Ticket {
     /// The answers, or that the connection ended, or the deadline passed, and whether the request had been sent; and the
     /// commands where they can be of use again. At the deadline a request that was not sent is taken back.
     pub async fn wait(mut self) -> (Result<Answers, Unanswered>, Packed) {
-        match tokio::time::timeout_at(self.deadline, &mut self.answer).await {
-            Ok(Ok((outcome, packed))) => (outcome.map_err(Unanswered::Broken), packed),
+        match deadline::until(self.deadline, &mut self.answer).await {
+            Some(Ok((outcome, packed))) => (outcome.map_err(Unanswered::Broken), packed),
             // Its sender was dropped with the runtime, and the commands with it: they cannot be sent again.
-            Ok(Err(_)) => {
+            Some(Err(_)) => {
                 let broken = Broken { sent: true, reason: "it was dropped".into() };
                 (Err(Unanswered::Broken(broken)), Packed::default())
             }
-            Err(_) => (Err(Unanswered::Late { sent: !self.withdraw() }), Packed::default()),
+            None => (Err(Unanswered::Late { sent: !self.withdraw() }), Packed::default()),
         }
     }
 

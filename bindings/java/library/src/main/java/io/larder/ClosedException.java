@@ -1,8 +1,8 @@
 package io.larder;
 
 /**
- * The larder, the store's handle, the cursor or the watch was closed. A write that was under way at the close may have
- * happened, or may still happen; one that began afterwards did not.
+ * The larder, the store's handle, the cursor or the watch was closed. A write that was under way was not sent to a server;
+ * one that may have been fails with an {@link AmbiguousException}.
  */
 public final class ClosedException extends LarderException {
   private static final long serialVersionUID = 1L;
