@@ -170,3 +170,60 @@ func nothingIsLeft(t *testing.T, larder *Larder) {
 		return err == nil && requests.queue.InFlight() == 0
 	})
 }
+
+func TestAWriteThatWasSentIsAmbiguousWhenItIsClosed(t *testing.T) {
+	hanging(t, func(t *testing.T, wire *wire, config string) {
+		// More than a future of many polls one by one.
+		many := make([]Entry, 64)
+		for index := range many {
+			many[index].Key = fmt.Appendf(nil, "key %d", index)
+		}
+		for _, what := range []string{"larder", "store"} {
+			wire.hold(false)
+			larder, store := openStore(t, config)
+			_, err := store.Put(background, []byte("key"), []byte("value"), nil)
+			must(t, err)
+			wire.hold(true)
+			calls := map[string]func() error{
+				"Get": func() error { _, err := store.Get(background, []byte("key")); return err },
+				"Put": func() error { _, err := store.Put(background, []byte("key"), []byte("other"), nil); return err },
+				"Put lent": func() error {
+					_, err := store.Put(background, []byte("key"), make([]byte, 2*lentFrom), nil)
+					return err
+				},
+				"PutMany": func() error { _, err := store.PutMany(background, many, nil); return err },
+			}
+			outcomes := sync.Map{}
+			var running sync.WaitGroup
+			for call, run := range calls {
+				running.Go(func() { outcomes.Store(call, run()) })
+			}
+			requests, err := larder.core.requests()
+			must(t, err)
+			eventually(t, "all wait", func() bool { return requests.queue.InFlight() == len(calls) })
+			// Until they have left.
+			time.Sleep(200 * time.Millisecond)
+			start := time.Now()
+			if what == "larder" {
+				must(t, larder.Close())
+			} else {
+				must(t, store.Close())
+			}
+			running.Wait()
+			if taken := time.Since(start); taken > 2*time.Second {
+				t.Errorf("%s: it took %v", what, taken)
+			}
+			outcomes.Range(func(call, outcome any) bool {
+				expected := StatusAmbiguous
+				if call == "Get" {
+					expected = StatusClosed
+				}
+				told, isError := outcome.(*Error)
+				if !isError || told.Status != expected || call == "Get" && told.Source != what {
+					t.Errorf("%s: %s: expected %v, it is %v", what, call, expected, outcome)
+				}
+				return true
+			})
+		}
+	})
+}

@@ -100,7 +100,7 @@ func (d *dispatcher) deliver(answer native.Answer) {
 	waiting.answered <- answer
 }
 
-// do submits a request and waits for its answer, for the end of the context, or until closing is closed.
+// do submits a request and waits for its answer, for the end of the context, or until closing is closed if there is one.
 func (d *dispatcher) do(ctx context.Context, operation string, closing <-chan struct{}, store *native.Store, request *native.Request) (native.Answer, error) {
 	timeoutMs, inTime := remainingMs(ctx)
 	if !inTime {
@@ -195,8 +195,7 @@ func (d *dispatcher) follow(ctx context.Context, operation string, closing <-cha
 }
 
 // await waits until somebody who leads hands over the answer to a request. One that was lent something is never left
-// before: its answer comes when the library has given that back, which it does at once when the request is cancelled or
-// the store is closed.
+// before: its answer comes when the library has given that back, which it does at once when the request is cancelled.
 func (d *dispatcher) await(id uint64, own *waiter, ctx context.Context, operation string, closing <-chan struct{}, lends bool) (native.Answer, error) {
 	select {
 	case answer := <-own.answered:
@@ -209,7 +208,7 @@ func (d *dispatcher) await(id uint64, own *waiter, ctx context.Context, operatio
 			return native.Answer{}, ended(operation, ctx)
 		}
 	case <-closing:
-		if !lends && d.abandon(id, own) {
+		if d.abandon(id, own) {
 			return native.Answer{}, closed(operation, "store")
 		}
 	}
@@ -229,7 +228,7 @@ func (d *dispatcher) abandon(id uint64, own *waiter) bool {
 	return true
 }
 
-// close answers everything that waits with the status Closed and ends run.
+// close has everything answered that still waits, and ends run.
 func (d *dispatcher) close() {
 	d.queue.Close()
 	d.outstanding.Add(1)

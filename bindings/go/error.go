@@ -38,7 +38,8 @@ var (
 	ErrInvalidArgument = sentinel(StatusInvalidArgument, "invalid argument")
 	// ErrConfig: the configuration cannot be used.
 	ErrConfig = sentinel(StatusConfig, "the configuration cannot be used")
-	// ErrClosed: the larder, the store or the watch was closed.
+	// ErrClosed: the larder, the store or the watch was closed. A write that was under way was not sent to a server then;
+	// one that may have been fails with ErrAmbiguous.
 	ErrClosed = sentinel(StatusClosed, "closed")
 	// ErrTimeout: the deadline passed before the answer came. Such an error is context.DeadlineExceeded too.
 	ErrTimeout = sentinel(StatusTimeout, "the deadline passed")
@@ -60,9 +61,10 @@ var (
 	ErrOutOfMemory = sentinel(StatusOutOfMemory, "out of memory")
 	// ErrIO: a file or a socket failed.
 	ErrIO = sentinel(StatusIO, "input or output failed")
-	// ErrAmbiguous: whether the write happened cannot be known: it was sent, and no answer came, or fewer replicas than
-	// its [Durability] asked for are known to have it. Read the record to find out, or write the same value again where
-	// that is harmless. A write on a condition may find its own first try: after ErrConflict read and compare.
+	// ErrAmbiguous: whether the write happened cannot be known: it was sent, and no answer came before the deadline, the
+	// end of the connection or a Close, or fewer replicas than its [Durability] asked for are known to have it. Read the
+	// record to find out, or write the same value again where that is harmless. A write on a condition may find its own
+	// first try: after ErrConflict read and compare.
 	ErrAmbiguous = sentinel(StatusAmbiguous, "whether the write happened is not known")
 	// ErrAuth: the store refused the credentials.
 	ErrAuth = sentinel(StatusAuth, "the credentials were refused")
@@ -125,11 +127,16 @@ func failed(operation string, failure *native.Failure) error {
 	if failure == nil {
 		return nil
 	}
+	source := failure.Source
+	// The queue is the larder's own, and closed with it.
+	if source == "queue" {
+		source = "larder"
+	}
 	return &Error{
 		Status:    knownStatus(failure.Status),
 		Operation: operation,
 		Message:   strings.TrimPrefix(failure.Message, failure.Source+": "),
-		Source:    failure.Source,
+		Source:    source,
 		Retryable: failure.Retryable,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -349,6 +350,27 @@ func TestCancelsThatRaceWithAnswersGiveOneOutcomeEach(t *testing.T) {
 	running.Wait()
 	if answers.Load() == 0 || cancels.Load() == 0 || answers.Load()+cancels.Load() != 2400 {
 		t.Errorf("%d answers and %d cancels", answers.Load(), cancels.Load())
+	}
+}
+
+func TestWhatTheCloseOfALarderEndsNamesTheLarder(t *testing.T) {
+	larder, store := openStore(t, "fault://")
+	outcomes := make(chan error)
+	go func() { _, err := store.Get(background, []byte("never:a")); outcomes <- err }()
+	go func() { _, err := store.Put(background, []byte("never:b"), nil, nil); outcomes <- err }()
+	requests, err := larder.core.requests()
+	must(t, err)
+	eventually(t, "both wait", func() bool { return requests.queue.InFlight() == 2 })
+	must(t, larder.Close())
+	for range 2 {
+		err := <-outcomes
+		var told *Error
+		if !errors.As(err, &told) || told.Status != StatusClosed || told.Source != "larder" {
+			t.Errorf("expected that the larder was closed, it is %v", err)
+		}
+	}
+	if _, err := requests.do(background, "get", nil, store.handle, &native.Request{Operation: native.Get, Key: []byte("k")}); !errors.Is(err, ErrClosed) || strings.Contains(err.Error(), "queue") {
+		t.Errorf("expected that the larder was closed, it is %v", err)
 	}
 }
 

@@ -128,8 +128,8 @@ func (l *Larder) Describe() (json.RawMessage, error) {
 }
 
 // Close closes the larder: each later call on it and on its stores fails with [ErrClosed], what waits does so now, and
-// watches end. It waits at most five seconds for connections to end; those that take longer end in the background. A
-// second Close does nothing.
+// watches end. A write that waits and may have been sent to a server fails with [ErrAmbiguous]. It waits at most five
+// seconds for connections to end; those that take longer end in the background. A second Close does nothing.
 func (l *Larder) Close() error {
 	err := l.core.close()
 	runtime.KeepAlive(l)
@@ -150,12 +150,13 @@ func (c *core) close() error {
 		c.closed = true
 		dispatchers := []*dispatcher{c.dispatcher, c.watching}
 		c.mutex.Unlock()
+		// First, so that what waits is told of the larder's end by its store.
+		failure := c.handle.Close(closeWaitMs)
 		for _, dispatcher := range dispatchers {
 			if dispatcher != nil {
 				dispatcher.close()
 			}
 		}
-		failure := c.handle.Close(closeWaitMs)
 		c.log.Stop()
 		if failure != nil && failure.Status != native.Timeout {
 			c.closeErr = failed("close", failure)

@@ -248,8 +248,9 @@ func (s *Store) Describe() (json.RawMessage, error) {
 	return text, failed("describe", failure)
 }
 
-// Close closes this store: each later call on it fails with [ErrClosed], what waits does so now, and its watches end.
-// Other stores on the same records stay open. A second Close does nothing.
+// Close closes this store: each later call on it fails with [ErrClosed], what waits does so now, and its watches end. A
+// write that waits and may have been sent to a server fails with [ErrAmbiguous]. Other stores on the same records stay
+// open. A second Close does nothing.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.closeErr = failed("close", s.handle.Close())
@@ -316,12 +317,21 @@ func (s *Store) submit(ctx context.Context, operation string, request *native.Re
 	if err != nil {
 		return native.Answer{}, err
 	}
-	answer, err := requests.do(ctx, operation, s.closing, s.handle, request)
+	answer, err := requests.do(ctx, operation, s.endOf(request), s.handle, request)
 	runtime.KeepAlive(s)
 	if err != nil {
 		return answer, err
 	}
 	return answer, errorOf(operation, &answer)
+}
+
+// endOf is what ends the wait for a request besides its answer: the library does not end a watch with the store. It answers
+// every other request when the store is closed, and knows whether a write was sent.
+func (s *Store) endOf(request *native.Request) <-chan struct{} {
+	if request.Watch == nil {
+		return nil
+	}
+	return s.closing
 }
 
 func errorOf(operation string, answer *native.Answer) error {
