@@ -5,9 +5,8 @@ package io.larder;
  * {@link NullPointerException}. The message says what was attempted, what failed and what to do, and never holds a key's
  * value or a secret.
  *
- * <p>After an exception other than {@link AmbiguousException}, {@link DeadlineException},
- * {@link RequestCancelledException} and {@link ClosedException} a write did not happen; after one of the first three it
- * may have happened, and after a {@link ClosedException} if it was under way at the close.
+ * <p>After an exception other than {@link AmbiguousException}, {@link DeadlineException} and
+ * {@link RequestCancelledException} a write did not happen; after one of these it may have happened.
  */
 public class LarderException extends RuntimeException {
   private static final long serialVersionUID = 1L;
