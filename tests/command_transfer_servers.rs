@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "command_transfer_servers/again.rs"]
+mod again;
 #[path = "command_transfer_servers/dump.rs"]
 mod dump;
 #[path = "servers/mod.rs"]
@@ -25,6 +27,13 @@ fn command_within(timeout: &str, config: &str, arguments: &[&str]) -> Command {
     command.args(["--config", config, "--timeout", timeout]).args(arguments).env_remove("LARDER_CONFIG");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// The exit code of a command, and what it printed on both ways.
+fn told(config: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = command(config, arguments).stdin(Stdio::null()).output().expect("it runs");
+    let texts = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (output.status.code(), texts.concat())
 }
 
 /// What a command that must succeed printed.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::endpoint::Endpoint;
 use super::keeps::Keeps;
 use super::patience::can_pass;
@@ -13,6 +15,7 @@ use crate::error::{Error, Result, Status};
 use crate::store::format::dump::Item;
 use crate::store::options::{Condition, Entry, Lifetime, Outcome, PutOptions, Term};
 use crate::store::record::Metadata;
+use crate::store::reply::Reply;
 
 /// What to do with a record whose key the target has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub enum IfExists {
     Overwrite,
     /// It stays.
     Skip,
-    /// It ends the transfer.
+    /// It ends the transfer, and nothing behind it is written, unless it came there while its page was.
     Fail,
 }
 
@@ -113,6 +116,46 @@ impl<'a> Sink<'a> {
     }
 
     fn step(&mut self, items: &[Item], before: Before, timeout: Option<Duration>) -> Written {
+        let free = match self.count_free(items, before, timeout) {
+            Ok(free) => free,
+            Err(error) => return Written { done: 0, failure: Some(error) },
+        };
+        let written = self.write_at_once(&items[..free], before, timeout);
+        if written.failure.is_some() || written.done < free || free == items.len() {
+            return written;
+        }
+        Written { failure: Some(taken(&items[free])), ..written }
+    }
+
+    /// How many records there are before the first whose key somebody else has, where that one ends the transfer: a
+    /// store that was given a whole page writes what is behind a refused record all the same.
+    fn count_free(&self, items: &[Item], before: Before, timeout: Option<Duration>) -> Result<usize> {
+        if self.if_exists != IfExists::Fail {
+            return Ok(items.len());
+        }
+        let now = clock::unix_ms();
+        for (place, is_taken) in self.look(items, timeout)?.into_iter().enumerate() {
+            let item = &items[place];
+            let is_taken = match is_taken {
+                Ok(is_taken) => is_taken && !item.is_expired(now),
+                Err(error) if can_pass(&error) => return Err(error),
+                // Of such a key the write itself says what is wrong with it.
+                Err(_) => false,
+            };
+            if is_taken && (before == Before::Nothing || !self.is_there(item)?) {
+                return Ok(place);
+            }
+        }
+        Ok(items.len())
+    }
+
+    /// Whether the target has each of these keys; all are asked for at once.
+    fn look(&self, items: &[Item], timeout: Option<Duration>) -> Result<Vec<Result<bool>>> {
+        let replies: Vec<Reply<bool>> = items.iter().map(|item| self.endpoint.store.contains(&item.key)).collect();
+        wait(Reply::pending(async move { Ok(join_all(replies.into_iter().map(Reply::wait)).await) }), timeout)
+    }
+
+    fn write_at_once(&mut self, items: &[Item], before: Before, timeout: Option<Duration>) -> Written {
         let now = clock::unix_ms();
         let mut entries = Vec::with_capacity(items.len());
         let mut ready = 0;
@@ -132,7 +175,7 @@ impl<'a> Sink<'a> {
         let outcomes = match self.put(&entries, timeout) {
             Err(error) if error.status() == Status::TOO_LARGE && ready > 1 => {
                 // All of it at once is too much.
-                return self.step(&items[..ready / 2], before, timeout);
+                return self.write_at_once(&items[..ready / 2], before, timeout);
             }
             Err(error) if error.status() == Status::TOO_LARGE => vec![Err(error)],
             Err(error) => return Written { done: 0, failure: Some(error) },
@@ -184,8 +227,7 @@ impl<'a> Sink<'a> {
             self.tally.skipped += 1;
             return Ok(());
         }
-        let text = format!("the target has a record under {} already; use overwrite or skip", show_key(&item.key));
-        Err(Error::new(Status::CONFLICT, "--if-exists", text))
+        Err(taken(item))
     }
 
     fn is_there(&self, item: &Item) -> Result<bool> {
@@ -232,4 +274,10 @@ impl<'a> Sink<'a> {
         let condition = if self.if_exists == IfExists::Overwrite { Condition::Always } else { Condition::IfAbsent };
         Ok(PutOptions { lifetime: Lifetime { lifespan, max_idle }, metadata, condition, ..PutOptions::default() })
     }
+}
+
+/// The error of a record whose key somebody else has.
+fn taken(item: &Item) -> Error {
+    let text = format!("the target has a record under {} already; use overwrite or skip", show_key(&item.key));
+    Error::new(Status::CONFLICT, "--if-exists", text)
 }
