@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 mod again;
 #[path = "command_transfer_servers/dump.rs"]
 mod dump;
+#[path = "command_transfer_servers/places.rs"]
+mod places;
 #[path = "servers/mod.rs"]
 mod servers;
 

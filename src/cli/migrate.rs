@@ -14,6 +14,7 @@ use super::output::Output;
 use super::source as configuration;
 use super::transfer::endpoint::Endpoint;
 use super::transfer::journal::Journal;
+use super::transfer::place::Meeting;
 use super::transfer::plan::Plan;
 use super::transfer::progress::{Progress, Total};
 use super::transfer::show_key;
@@ -33,10 +34,7 @@ const SURELY_SHORT: usize = 1000;
 pub fn run(session: &Session, given: &ArgMatches, output: &mut Output<'_>) -> std::result::Result<Exit, Failure> {
     let source = session.endpoint()?;
     let target = Target::open(session, given)?;
-    if target.is_source(session, &source) {
-        let text = format!("source and target are the same store: {}", source.identity);
-        return Err(Error::argument("--to", text).into());
-    }
+    target.refuse_source(session, &source, &session.bytes(given, "prefix")?)?;
     let mut migration = Migration::new(session, given, &source, &target.endpoint, output.is_json())?;
     migration.plan()?;
     migration.copy()?;
@@ -77,10 +75,32 @@ impl Target {
         Ok(Target { endpoint, name, larder: Some(larder) })
     }
 
-    /// Memory of another larder is another store, even when all that can be said of both is the same.
-    fn is_source(&self, session: &Session, source: &Endpoint) -> bool {
-        let same_memory = self.larder.is_none() && self.name == session.store_name();
-        self.endpoint.identity == source.identity && (source.is_on_server || same_memory)
+    /// Refuses a migration that would read what it writes, or write over what it reads.
+    fn refuse_source(&self, session: &Session, source: &Endpoint, prefix: &[u8]) -> Result<()> {
+        let target = &self.endpoint;
+        let meeting = if source.is_on_server {
+            source.place.meeting(&target.place, prefix)
+        } else {
+            // Memory of another larder is another store, even when all that can be said of both is the same.
+            let is_memory_of_both = self.larder.is_none() && self.name == session.store_name();
+            if is_memory_of_both && source.place == target.place { Meeting::Same } else { Meeting::Apart }
+        };
+        let text = match meeting {
+            Meeting::Apart => return Ok(()),
+            Meeting::Same if source.identity == target.identity => {
+                format!("source and target are the same store: {}", source.identity)
+            }
+            Meeting::Same => format!("source and target are the same store: {}; {}", source.identity, target.identity),
+            Meeting::Overlap(here, there) => format!(
+                "source and target would list or overwrite records of one another: keys of {} begin with \"{}\" on the \
+                 server, keys of {} with \"{}\"; migrate to another db or bucket, or narrow it with --prefix",
+                source.identity,
+                here.escape_ascii(),
+                target.identity,
+                there.escape_ascii(),
+            ),
+        };
+        Err(Error::argument("--to", text))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::keeps::Keeps;
 use super::patience::Patience;
-use crate::cli::node::Node;
+use super::place::Place;
 use crate::config::StoreConfig;
 use crate::store::Store;
 
@@ -17,7 +17,9 @@ pub struct Endpoint {
     pub timeout: Option<Duration>,
     /// For how long what failed is tried again.
     pub patience: Patience,
-    /// What tells it from every other store, without a secret; a resumed transfer asks for the same.
+    /// Where its records are.
+    pub place: Place,
+    /// The same in words, which tell it from every other store, without a secret; a resumed transfer asks for the same.
     pub identity: String,
     /// Whether it is on a server, so that two of the same identity are the same.
     pub is_on_server: bool,
@@ -40,14 +42,10 @@ impl Endpoint {
     ) -> Endpoint {
         let database = database.unwrap_or(&section.database).to_owned();
         let table = table.unwrap_or(&section.table).to_owned();
-        let mut nodes: Vec<String> = Node::of(section).iter().map(ToString::to_string).collect();
-        // Their order says nothing of which store it is.
-        nodes.sort();
-        let at = if nodes.is_empty() { String::new() } else { format!(" at {}", nodes.join(", ")) };
-        let identity = format!("{}{at}, database {database:?}, table {table:?}", section.kind);
-        let patience = Patience::new(timeout);
-        let is_on_server = !nodes.is_empty();
-        Endpoint { store, timeout, patience, identity, is_on_server, kind: section.kind.clone(), database, table }
+        let place = Place::new(section, &store.describe(), &database, &table);
+        let (identity, is_on_server) = (place.to_string(), place.is_on_server());
+        let (patience, kind) = (Patience::new(timeout), section.kind.clone());
+        Endpoint { store, timeout, patience, place, identity, is_on_server, kind, database, table }
     }
 
     /// What the store keeps of a record.

@@ -14,9 +14,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::other_version;
 use crate::error::{Error, Result, Status};
 
-const VERSION: u64 = 1;
+/// Version 1 did not say of both stores all that tells them from others.
+const VERSION: u64 = 2;
 const PAIR: usize = 16;
 
 /// The file, and what stands in it.
@@ -32,7 +34,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// `IO`; `CORRUPT` when the file is something else; `INVALID_ARGUMENT` when it is about other stores.
+    /// `IO`; `CORRUPT` when the file is something else; `INVALID_ARGUMENT` when it is about other stores, or of another
+    /// version.
     pub fn open(path: &Path, from: &str, to: &str) -> Result<Journal> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -58,8 +61,10 @@ impl Journal {
             None => return Err(self.foreign()),
         };
         let head: Value = serde_json::from_slice(line).map_err(|_| self.foreign())?;
-        if head["larder_journal"].as_u64() != Some(VERSION) {
-            return Err(self.foreign());
+        let version = head["larder_journal"].as_u64().ok_or_else(|| self.foreign())?;
+        if version != VERSION {
+            let text = other_version(&self.path, version, VERSION, "name another file, with which all is done again");
+            return Err(Error::argument("--state", text));
         }
         for (name, is) in [("from", from), ("to", to)] {
             let was = head[name].as_str().unwrap_or("");
@@ -192,6 +197,9 @@ mod tests {
         assert_eq!(Journal::open(&path, "a", "b").expect("whole").len(), 3);
         let error = Journal::open(&path, "a", "c").err().expect("another target");
         assert!(error.message().contains("to b, and not to c"), "{error}");
+        std::fs::write(&path, "{\"larder_journal\":1,\"from\":\"a\",\"to\":\"b\"}\n").expect("writable");
+        let error = Journal::open(&path, "a", "b").err().expect("of an earlier Larder");
+        assert!(error.message().contains("is of version 1") && error.message().contains("another file"), "{error}");
         std::fs::write(&path, "else").expect("writable");
         assert_eq!(Journal::open(&path, "a", "b").err().expect("foreign").status(), Status::CORRUPT);
         let _ = std::fs::remove_file(&path);

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::other_version;
 use super::tally::Tally;
 use crate::error::{Error, Result, Status};
 
 /// How often it is written while all goes well.
 const EVERY: Duration = Duration::from_millis(250);
-const VERSION: u64 = 1;
+/// Version 1 did not say of the target all that tells it from another one.
+const VERSION: u64 = 2;
 
 /// How far a load has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,14 +36,19 @@ impl State {
     ///
     /// # Errors
     ///
-    /// `IO` when it cannot be read, `CORRUPT` when it is something else.
+    /// `IO` when it cannot be read, `CORRUPT` when it is something else, `INVALID_ARGUMENT` when it is of another version.
     pub fn read(path: &Path) -> Result<Option<State>> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(path, "read", &error)),
         };
-        let parsed = serde_json::from_slice(&bytes).ok().and_then(|value: Value| State::from_json(&value));
+        let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if let Some(version) = value["larder_progress"].as_u64().filter(|version| *version != VERSION) {
+            let text = other_version(path, version, VERSION, "without --resume it begins anew");
+            return Err(Error::argument("--resume", text));
+        }
+        let parsed = State::from_json(&value);
         let text = format!("{} is no progress of a load; remove it, or name another with --state", path.display());
         parsed.map(Some).ok_or_else(|| Error::new(Status::CORRUPT, "--resume", text))
     }
@@ -177,6 +184,9 @@ mod tests {
         assert_eq!(State::read(&path).expect("whole").expect("there").records, 5);
         std::fs::write(&path, "{}").expect("writable");
         assert_eq!(State::read(&path).expect_err("another file").status(), Status::CORRUPT);
+        std::fs::write(&path, "{\"larder_progress\": 1}").expect("writable");
+        let error = State::read(&path).expect_err("of an earlier Larder");
+        assert!(error.message().contains("is of version 1") && error.message().contains("without --resume"), "{error}");
         keeper.remove().expect("there");
         assert_eq!(State::read(&path).expect("none"), None);
     }

@@ -41,6 +41,24 @@ impl Format {
         }
     }
 
+    /// What every Redis key of a database and table begins with; the record's key follows as it is.
+    pub fn redis_prefix(self, database: &str, table: &str) -> Vec<u8> {
+        match self {
+            Format::Larder => names::redis_prefix(database, table),
+            Format::GoMicro | Format::Raw => table.as_bytes().to_vec(),
+        }
+    }
+
+    /// The NATS key of a record in the bucket of its database.
+    pub fn nats_key(self, table: &str, key: &[u8]) -> String {
+        match self {
+            Format::GoMicro => go_micro::encode_key(table, key),
+            Format::Larder => names::encode_nats_key(table, key),
+            Format::Raw if table.is_empty() => String::from_utf8_lossy(key).into_owned(),
+            Format::Raw => format!("{table}.{}", String::from_utf8_lossy(key)),
+        }
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

@@ -96,12 +96,7 @@ impl Keys {
     }
 
     fn encode(&self, key: &[u8]) -> String {
-        match self.format {
-            Format::GoMicro => go_micro::encode_key(&self.table, key),
-            Format::Larder => names::encode_nats_key(&self.table, key),
-            Format::Raw if self.table.is_empty() => String::from_utf8_lossy(key).into_owned(),
-            Format::Raw => format!("{}.{}", self.table, String::from_utf8_lossy(key)),
-        }
+        self.format.nats_key(&self.table, key)
     }
 
     /// Where a message's subject says that its record lies, if it is one of this table.

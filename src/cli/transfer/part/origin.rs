@@ -8,10 +8,12 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cli::output::{from_hex, to_hex};
+use crate::cli::transfer::other_version;
 use crate::error::{Error, Result, Status};
 use crate::store::format::dump::Header;
 
-const VERSION: u64 = 1;
+/// Version 1 did not say of the store all that tells it from another one.
+const VERSION: u64 = 2;
 
 /// Which store and prefix a part is of, and what its header has that no other dump's has.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +35,8 @@ impl Origin {
     ///
     /// # Errors
     ///
-    /// `IO` when it cannot be read, `CORRUPT` when it is missing or something else.
+    /// `IO` when it cannot be read, `CORRUPT` when it is missing or something else, `INVALID_ARGUMENT` when it is of another
+    /// version.
     pub fn read(path: &Path, part: &Path) -> Result<Origin> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
@@ -43,6 +46,11 @@ impl Origin {
                 return Err(Error::new(Status::IO, "--resume", text));
             }
         };
+        let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if let Some(version) = value["larder_dump"].as_u64().filter(|version| *version != VERSION) {
+            let text = other_version(path, version, VERSION, "without --resume the dump begins anew");
+            return Err(Error::argument("--resume", text));
+        }
         Origin::parse(&bytes).ok_or_else(|| {
             let (path, part) = (path.display(), part.display());
             let text = format!("{path} does not say what {part} is a dump of; without --resume it begins anew");

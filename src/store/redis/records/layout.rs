@@ -2,7 +2,7 @@
 //!
 //! | format | key | value | revision | expiry |
 //! | --- | --- | --- | --- | --- |
-//! | `larder` | [`names::redis_prefix`], key | [`envelope`] | in the envelope | of the key, and in the envelope |
+//! | `larder` | [`Format::redis_prefix`], key | [`envelope`] | in the envelope | of the key, and in the envelope |
 //! | `go-micro`, `raw` | table, key, with nothing between; no database | bare | the content's fingerprint | of the key |
 //!
 //! All that an envelope says of times is by the server's clock ([`ServerClock`]), whoever writes or reads it.
@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::clock;
 use crate::error::{Error, Result, Status};
-use crate::store::format::{Contents, Format, envelope, names};
+use crate::store::format::{Contents, Format, envelope};
 use crate::store::options::Projection;
 use crate::store::record::{MAX_KEY_LENGTH, Metadata, Parts, Record};
 use crate::store::redis::script;
@@ -41,11 +41,7 @@ pub struct Layout {
 impl Layout {
     /// The layout of a database and table in a format.
     pub fn new(format: Format, database: &str, table: &str, clock: Arc<ServerClock>) -> Layout {
-        let prefix = match format {
-            Format::Larder => names::redis_prefix(database, table),
-            Format::GoMicro | Format::Raw => table.as_bytes().to_vec(),
-        };
-        Layout { format, prefix, clock }
+        Layout { format, prefix: format.redis_prefix(database, table), clock }
     }
 
     /// Whether values are envelopes.
