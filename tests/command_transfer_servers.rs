@@ -180,7 +180,7 @@ fn kill_midway(mut migration: Command, state: &Path, records: usize) -> bool {
     let noted = || std::fs::metadata(state).map_or(0, |journal| journal.len());
     let mut child = migration.spawn().expect("it starts");
     let begin = Instant::now();
-    // Its first line is shorter, and a record is 16 bytes.
+    // Its first line is shorter, and a record is 24 bytes.
     while noted() < 1024 && child.try_wait().expect("a child").is_none() {
         assert!(begin.elapsed() < Duration::from_secs(60), "its journal does not grow");
         std::thread::sleep(Duration::from_millis(1));
@@ -189,7 +189,7 @@ fn kill_midway(mut migration: Command, state: &Path, records: usize) -> bool {
     let _ = child.kill();
     let status = child.wait().expect("it ends");
     assert!(status.success() || status.signal() == Some(libc::SIGKILL), "{status}");
-    !status.success() && noted() < 16 * records as u64
+    !status.success() && noted() < 24 * records as u64
 }
 
 /// Leaves a journal as a kill between the writing of a page and the end of its note does, which is seldom hit.

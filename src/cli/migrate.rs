@@ -20,6 +20,7 @@ use super::transfer::progress::{Progress, Total};
 use super::transfer::show_key;
 use super::transfer::sink::{Before, IfExists, Sink};
 use super::transfer::source::{Source, Unreadable};
+use super::transfer::stamp::Stamp;
 use super::transfer::tally::Tally;
 use super::transfer::verify::{Verified, verify};
 use crate::boundary::wait::wait;
@@ -161,7 +162,7 @@ impl<'a> Migration<'a> {
         self.check_losses(&plan)?;
         let all = plan.len();
         if let Some(journal) = &self.journal {
-            plan.retain(|key, revision| !journal.is_done(key, revision));
+            plan.retain(|key, stamp| !journal.is_done(key, stamp));
         }
         self.before = (all - plan.len()) as u64;
         self.progress.expect(Total::Records(all as u64), self.before);
@@ -253,7 +254,7 @@ impl<'a> Migration<'a> {
         self.left_out.extend(too_large);
         let Some(journal) = &mut self.journal else { return Ok(()) };
         let kept = done.iter().filter(|item| !self.left_out.contains(&item.key));
-        journal.note(kept.map(|item| (item.key.as_slice(), item.revision)))
+        journal.note(kept.map(|item| (item.key.as_slice(), Stamp::of_item(item))))
     }
 
     fn stopped(&mut self, error: Error) -> Error {

@@ -22,6 +22,7 @@ mod transfer;
 pub mod kept {
     pub use super::transfer::journal::Journal;
     pub use super::transfer::part::origin::Origin;
+    pub use super::transfer::stamp::Stamp;
     pub use super::transfer::state::{Keeper, State};
     pub use super::transfer::tally::Tally;
 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use larder::cli::kept::{Journal, Keeper, Origin, State, Tally};
+use larder::cli::kept::{Journal, Keeper, Origin, Stamp, State, Tally};
 use larder::{Error, Status};
 
 use super::{fuzz, hex_lines, lines};
@@ -17,8 +17,9 @@ fn refused(error: &Error, origin: &str) {
     assert!(is_known && error.origin() == origin && !error.message().is_empty(), "{error}");
 }
 
-/// Keys whose digests are in the corpus.
+/// Keys whose digests are in the corpus, and what they are done with there.
 const KEYS: [&[u8]; 3] = [b"k", b"l", b""];
+const DONE: Stamp = Stamp { revision: 1, expires_unix_ms: 0 };
 
 #[test]
 fn any_journal_is_gone_on_with_or_refused_and_keeps_what_is_noted() {
@@ -33,16 +34,16 @@ fn any_journal_is_gone_on_with_or_refused_and_keeps_what_is_noted() {
                 return;
             }
         };
-        let done: Vec<bool> = KEYS.iter().map(|key| journal.is_done(key, 1)).collect();
+        let done: Vec<bool> = KEYS.iter().map(|key| journal.is_done(key, DONE)).collect();
         assert!(journal.has_begun() != input.is_empty());
         let kept = std::fs::read(&path).expect("there");
         assert!(input.is_empty() || input.starts_with(&kept), "what was whole is not the beginning of what was there");
         let key = KEYS[random.below(KEYS.len())];
-        journal.note([(key, 1)].into_iter()).expect("writable");
+        journal.note([(key, DONE)].into_iter()).expect("writable");
         drop(journal);
         let again = Journal::open(&path, "a", "b").expect("its own");
         for (known, done) in KEYS.iter().zip(done) {
-            assert_eq!(again.is_done(known, 1), done || *known == key);
+            assert_eq!(again.is_done(known, DONE), done || *known == key);
         }
     });
     let _ = std::fs::remove_file(path);

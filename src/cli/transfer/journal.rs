@@ -1,12 +1,12 @@
 //! Which records of a store a migration has done: a file that grows by what each page added.
 //!
 //! A revision need not grow over all keys of a store, so no single one says how far a migration came; the journal holds
-//! each key's digest with the revision that was written. It begins with a line of JSON that says from where to where,
-//! and goes on with batches: count (u32), so many pairs of digest and revision (u64 each), CRC-32 (u32), all
-//! little-endian. A batch at the end that is not whole was being written when the migration was interrupted, and counts
-//! as not done.
+//! each key's digest with the revision and the expiry that were written. It begins with a line of JSON that says from where
+//! to where, and goes on with batches: count (u32), so many entries of digest, revision and expiry (u64 each), CRC-32
+//! (u32), all little-endian. Of a key, the last entry counts. A batch at the end that is not whole was being written when
+//! the migration was interrupted, and counts as not done.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -15,17 +15,18 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::other_version;
+use super::stamp::Stamp;
 use crate::error::{Error, Result, Status};
 
-/// Version 1 did not say of both stores all that tells them from others.
+/// Version 1 did not say of both stores all that tells them from others, nor when a record expires.
 const VERSION: u64 = 2;
-const PAIR: usize = 16;
+const ENTRY: usize = 24;
 
 /// The file, and what stands in it.
 pub struct Journal {
     file: File,
     path: PathBuf,
-    done: HashSet<(u64, u64)>,
+    done: HashMap<u64, Stamp>,
     has_begun: bool,
 }
 
@@ -42,7 +43,7 @@ impl Journal {
         let mut file = options.open(path).map_err(|error| failed(path, &error))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| failed(path, &error))?;
-        let mut journal = Journal { file, path: path.to_owned(), done: HashSet::new(), has_begun: !bytes.is_empty() };
+        let mut journal = Journal { file, path: path.to_owned(), done: HashMap::new(), has_begun: !bytes.is_empty() };
         if bytes.is_empty() {
             journal.begin(from, to)?;
         } else {
@@ -84,19 +85,19 @@ impl Journal {
     /// Takes whole batches in; says how many bytes they are.
     fn replay(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
-        while let Some((pairs, length)) = batch(&bytes[at..]) {
-            for pair in pairs.chunks_exact(PAIR) {
-                let number = |from: usize| pair[from..from + 8].try_into().map_or(0, u64::from_le_bytes);
-                self.done.insert((number(0), number(8)));
+        while let Some((entries, length)) = batch(&bytes[at..]) {
+            for entry in entries.chunks_exact(ENTRY) {
+                let number = |from: usize| entry[from..from + 8].try_into().map_or(0, u64::from_le_bytes);
+                self.done.insert(number(0), Stamp { revision: number(8), expires_unix_ms: number(16) });
             }
             at += length;
         }
         at
     }
 
-    /// Whether a key's record of this revision is done.
-    pub fn is_done(&self, key: &[u8], revision: u64) -> bool {
-        self.done.contains(&(digest(key), revision))
+    /// Whether a key's record is done as it is now.
+    pub fn is_done(&self, key: &[u8], stamp: Stamp) -> bool {
+        self.done.get(&digest(key)).is_some_and(|done| done.agrees(&stamp))
     }
 
     /// Whether a migration before this one wrote to it.
@@ -115,16 +116,15 @@ impl Journal {
     /// # Errors
     ///
     /// `IO`.
-    pub fn note<'a>(&mut self, records: impl Iterator<Item = (&'a [u8], u64)>) -> Result<()> {
+    pub fn note<'a>(&mut self, records: impl Iterator<Item = (&'a [u8], Stamp)>) -> Result<()> {
         let mut bytes = vec![0; 4];
-        for (key, revision) in records {
-            let pair = (digest(key), revision);
-            if self.done.insert(pair) {
-                bytes.extend(pair.0.to_le_bytes());
-                bytes.extend(pair.1.to_le_bytes());
+        for (key, stamp) in records {
+            let digest = digest(key);
+            if self.done.insert(digest, stamp) != Some(stamp) {
+                bytes.extend([digest, stamp.revision, stamp.expires_unix_ms].map(u64::to_le_bytes).as_flattened());
             }
         }
-        let count = ((bytes.len() - 4) / PAIR) as u32;
+        let count = ((bytes.len() - 4) / ENTRY) as u32;
         if count == 0 {
             return Ok(());
         }
@@ -154,10 +154,10 @@ impl Journal {
     }
 }
 
-/// The pairs of the batch that `bytes` begin with, and its whole length; `None` when it is not whole.
+/// The entries of the batch that `bytes` begin with, and its whole length; `None` when it is not whole.
 fn batch(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let count = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
-    let end = count.checked_mul(PAIR)?.checked_add(4)?;
+    let end = count.checked_mul(ENTRY)?.checked_add(4)?;
     let checksum = u32::from_le_bytes(bytes.get(end..end.checked_add(4)?)?.try_into().ok()?);
     (crc32fast::hash(&bytes[..end]) == checksum).then(|| (&bytes[4..end], end + 4))
 }
@@ -180,20 +180,23 @@ mod tests {
     fn what_was_noted_is_done_and_a_torn_end_is_not() {
         let path = std::env::temp_dir().join(format!("larder-journal-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
+        let stamp = |revision| Stamp { revision, expires_unix_ms: 9_000_000 };
         let mut journal = Journal::open(&path, "a", "b").expect("writable");
-        journal.note([(b"k".as_slice(), 1), (b"l", 2)].into_iter()).expect("writable");
+        journal.note([(b"k".as_slice(), stamp(1)), (b"l", stamp(2))].into_iter()).expect("writable");
         let whole = std::fs::metadata(&path).expect("there").len();
-        journal.note([(b"m".as_slice(), 3)].into_iter()).expect("writable");
+        journal.note([(b"m".as_slice(), stamp(3))].into_iter()).expect("writable");
         drop(journal);
         let length = std::fs::metadata(&path).expect("there").len();
         for cut in (whole..=length).rev() {
             OpenOptions::new().write(true).open(&path).expect("there").set_len(cut).expect("cut");
             let journal = Journal::open(&path, "a", "b").expect("whole");
-            assert!(journal.is_done(b"k", 1) && journal.is_done(b"l", 2) && !journal.is_done(b"k", 2));
-            assert_eq!(journal.is_done(b"m", 3), cut == length, "cut at {cut} of {length}");
+            let is_done = |key: &[u8], revision| journal.is_done(key, stamp(revision));
+            assert!(is_done(b"k", 1) && is_done(b"l", 2) && !is_done(b"k", 2));
+            assert!(!journal.is_done(b"k", Stamp { revision: 1, expires_unix_ms: 0 }), "it expires no more");
+            assert_eq!(is_done(b"m", 3), cut == length, "cut at {cut} of {length}");
         }
         let mut journal = Journal::open(&path, "a", "b").expect("whole");
-        journal.note([(b"n".as_slice(), 4)].into_iter()).expect("writable");
+        journal.note([(b"n".as_slice(), stamp(4))].into_iter()).expect("writable");
         assert_eq!(Journal::open(&path, "a", "b").expect("whole").len(), 3);
         let error = Journal::open(&path, "a", "c").err().expect("another target");
         assert!(error.message().contains("to b, and not to c"), "{error}");

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod progress;
 pub mod sink;
 pub mod source;
+pub mod stamp;
 pub mod state;
 pub mod tally;
 pub mod verify;

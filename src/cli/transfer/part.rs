@@ -3,8 +3,9 @@
 //! It is a dump without its end, so its own checksums say how far it is whole. Beside it, `FILE.larder-part-source` says
 //! in a line of JSON which store it is of, for a dump itself does not name its servers. Only their owner may read both.
 //!
-//! A key is in it once. Whoever goes on with it lists the store first: a record that is in it with the revision that the
-//! store has is kept; one that has changed or gone since is taken out, and the rest is written behind what was kept.
+//! A key is in it once. Whoever goes on with it lists the store first: a record that is in it with the revision and the
+//! expiry that the store has is kept; one that has changed or gone since is taken out, and the rest is written behind what
+//! was kept.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::plan::Plan;
+use super::stamp::Stamp;
 use crate::error::{Error, Result, Status};
 use crate::store::format::dump::{Header, Mark, Reader, Writer};
 
@@ -30,7 +32,7 @@ pub struct Part {
     file: File,
     mark: Mark,
     torn: u64,
-    held: HashMap<u128, u64>,
+    held: HashMap<u128, Stamp>,
 }
 
 /// Where the pieces of a dump to a file are.
@@ -114,7 +116,7 @@ impl Part {
         let mut held = HashMap::new();
         let torn = loop {
             match reader.read() {
-                Ok(Some(item)) => drop(held.insert(digest(&item.key), item.revision)),
+                Ok(Some(item)) => drop(held.insert(digest(&item.key), Stamp::of_item(&item))),
                 // Killed between its end and its name; it goes on as any other.
                 Ok(None) => break 0,
                 Err(error) if error.status() == Status::CORRUPT => break length - reader.mark().bytes(),
@@ -141,16 +143,16 @@ impl Part {
     }
 
     /// Takes out of `plan` what is in this file already, and out of this file what is not in the plan any more or with
-    /// another revision. Says how many records the latter were.
+    /// another revision or expiry. Says how many records the latter were.
     ///
     /// # Errors
     ///
     /// `IO`.
     pub fn reconcile(&mut self, plan: &mut Plan) -> Result<u64> {
         let mut stale = std::mem::take(&mut self.held);
-        plan.retain(|key, revision| {
+        plan.retain(|key, stamp| {
             let digest = digest(key);
-            let is_held = stale.get(&digest) == Some(&revision);
+            let is_held = stale.get(&digest).is_some_and(|held| held.agrees(&stamp));
             if is_held {
                 stale.remove(&digest);
             }
@@ -193,7 +195,7 @@ impl Part {
     }
 
     /// Writes it anew without some records. Until the new one is whole, the old one stays.
-    fn take_out(&mut self, stale: &HashMap<u128, u64>) -> Result<()> {
+    fn take_out(&mut self, stale: &HashMap<u128, Stamp>) -> Result<()> {
         let failed = |error| self.paths.failed(&error);
         let new = open(&self.paths.new).map_err(failed)?;
         lock(&new, &self.paths.new)?;

@@ -3,6 +3,7 @@
 use crate::boundary::wait::wait;
 use crate::cli::transfer::endpoint::Endpoint;
 use crate::cli::transfer::patience::can_pass;
+use crate::cli::transfer::stamp::Stamp;
 use crate::clock;
 use crate::error::Result;
 use crate::store::options::{ListOptions, Projection};
@@ -11,7 +12,7 @@ use crate::store::record::Record;
 /// How many keys are listed at once.
 const PAGE: usize = 4096;
 
-/// Keys and revisions in one piece of memory: 24 bytes a record besides its key.
+/// Keys in one piece of memory, with revisions and expiries: 32 bytes a record besides its key.
 #[derive(Default)]
 pub struct Plan {
     keys: Vec<u8>,
@@ -21,7 +22,7 @@ pub struct Plan {
 }
 
 struct Place {
-    revision: u64,
+    stamp: Stamp,
     start: usize,
     length: u32,
 }
@@ -66,12 +67,12 @@ impl Plan {
     fn note(&mut self, record: &Record) {
         self.with_lifespan += u64::from(record.lifespan_deadline() != clock::NEVER);
         self.with_max_idle += u64::from(record.max_idle_ms() != 0);
-        self.push(record.key(), record.revision());
+        self.push(record.key(), Stamp::of(record));
     }
 
     /// Adds a key; [`Plan::sort`] puts it in its place.
-    pub fn push(&mut self, key: &[u8], revision: u64) {
-        self.places.push(Place { revision, start: self.keys.len(), length: key.len() as u32 });
+    pub fn push(&mut self, key: &[u8], stamp: Stamp) {
+        self.places.push(Place { stamp, start: self.keys.len(), length: key.len() as u32 });
         self.keys.extend_from_slice(key);
     }
 
@@ -79,7 +80,7 @@ impl Plan {
     pub fn sort(&mut self) {
         let keys = &self.keys;
         let key = |place: &Place| &keys[place.start..place.start + place.length as usize];
-        self.places.sort_unstable_by(|a, b| a.revision.cmp(&b.revision).then_with(|| key(a).cmp(key(b))));
+        self.places.sort_unstable_by(|a, b| a.stamp.revision.cmp(&b.stamp.revision).then_with(|| key(a).cmp(key(b))));
     }
 
     /// How many keys there are.
@@ -87,16 +88,16 @@ impl Plan {
         self.places.len()
     }
 
-    /// The key and the revision at a place.
-    pub fn get(&self, place: usize) -> (&[u8], u64) {
-        let Place { revision, start, length } = self.places[place];
-        (&self.keys[start..start + length as usize], revision)
+    /// The key at a place, and what it was listed with.
+    pub fn get(&self, place: usize) -> (&[u8], Stamp) {
+        let Place { stamp, start, length } = self.places[place];
+        (&self.keys[start..start + length as usize], stamp)
     }
 
     /// Leaves in only what `wanted` says.
-    pub fn retain(&mut self, mut wanted: impl FnMut(&[u8], u64) -> bool) {
+    pub fn retain(&mut self, mut wanted: impl FnMut(&[u8], Stamp) -> bool) {
         let keys = &self.keys;
-        self.places.retain(|place| wanted(&keys[place.start..place.start + place.length as usize], place.revision));
+        self.places.retain(|place| wanted(&keys[place.start..place.start + place.length as usize], place.stamp));
     }
 
     /// How many of the records that were listed have a lifespan.
@@ -118,10 +119,11 @@ mod tests {
     fn keys_are_sorted_by_revision_then_by_key() {
         let mut plan = Plan::default();
         for (key, revision) in [("c", 2), ("b", 9), ("", 9), ("long", 1)] {
-            plan.push(key.as_bytes(), revision);
+            plan.push(key.as_bytes(), Stamp { revision, expires_unix_ms: 0 });
         }
         plan.sort();
-        let order: Vec<(&[u8], u64)> = (0..plan.len()).map(|place| plan.get(place)).collect();
+        let order: Vec<(&[u8], u64)> =
+            (0..plan.len()).map(|place| (plan.get(place).0, plan.get(place).1.revision)).collect();
         assert_eq!(order, [(b"long".as_slice(), 1), (b"c", 2), (b"", 9), (b"b", 9)]);
         plan.retain(|key, _| key != b"c");
         assert_eq!(plan.len(), 3);

@@ -8,13 +8,14 @@ use super::endpoint::Endpoint;
 use super::keeps::Keeps;
 use super::patience::can_pass;
 use super::show_key;
+use super::stamp::{expires_alike, expires_unix_ms};
 use super::tally::Tally;
 use crate::boundary::wait::wait;
 use crate::clock;
 use crate::error::{Error, Result, Status};
 use crate::store::format::dump::Item;
 use crate::store::options::{Condition, Entry, Lifetime, Outcome, PutOptions, Term};
-use crate::store::record::Metadata;
+use crate::store::record::{Metadata, Record};
 use crate::store::reply::Reply;
 
 /// What to do with a record whose key the target has.
@@ -142,7 +143,7 @@ impl<'a> Sink<'a> {
                 // Of such a key the write itself says what is wrong with it.
                 Err(_) => false,
             };
-            if is_taken && (before == Before::Nothing || !self.is_there(item)?) {
+            if is_taken && (before == Before::Nothing || self.own_of(item)?.is_none()) {
                 return Ok(place);
             }
         }
@@ -219,7 +220,11 @@ impl<'a> Sink<'a> {
     }
 
     fn settle_conflict(&mut self, item: &Item, before: Before) -> Result<()> {
-        if before == Before::Perhaps && self.is_there(item)? {
+        let own = if before == Before::Perhaps { self.own_of(item)? } else { None };
+        if let Some(own) = own.filter(|own| self.is_as_long(item, own) || self.if_exists == IfExists::Fail) {
+            if !self.is_as_long(item, &own) {
+                self.write_over(item, own.revision())?;
+            }
             self.note_written(item);
             return Ok(());
         }
@@ -230,11 +235,26 @@ impl<'a> Sink<'a> {
         Err(taken(item))
     }
 
-    fn is_there(&self, item: &Item) -> Result<bool> {
+    /// What the target has under an item's key, if it is what this transfer would have written, whenever it expires.
+    fn own_of(&self, item: &Item) -> Result<Option<Record>> {
         let found = self.endpoint.patience.ask(|| self.endpoint.store.get(&item.key))?;
-        Ok(found.is_some_and(|record| {
+        Ok(found.filter(|record| {
             record.value() == item.value && (!self.keeps.metadata || record.metadata() == item.metadata)
         }))
+    }
+
+    fn is_as_long(&self, item: &Item, own: &Record) -> bool {
+        !self.keeps.lifespan || expires_alike(item.expires_unix_ms, expires_unix_ms(own))
+    }
+
+    /// Writes a record that has got another lifespan since this transfer wrote it.
+    fn write_over(&self, item: &Item, revision: u64) -> Result<()> {
+        let options =
+            PutOptions { condition: Condition::IfRevision(revision), ..self.options(item, clock::unix_ms())? };
+        match self.endpoint.patience.ask(|| self.endpoint.store.put(&item.key, &item.value, &options))? {
+            Outcome::Done { .. } => Ok(()),
+            Outcome::Conflict { .. } | Outcome::NotFound => Err(taken(item)),
+        }
     }
 
     fn note_written(&mut self, item: &Item) {

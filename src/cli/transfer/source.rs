@@ -3,7 +3,7 @@
 use crate::cli::transfer::endpoint::Endpoint;
 use crate::cli::transfer::plan::Plan;
 use crate::cli::transfer::show_key;
-use crate::clock;
+use crate::cli::transfer::stamp::{Stamp, expires_unix_ms};
 use crate::error::{Error, Result, Status};
 use crate::store::format::dump::Item;
 use crate::store::record::Record;
@@ -89,14 +89,14 @@ impl<'a> Source<'a> {
     }
 
     fn take(&mut self, place: usize, record: Option<Record>, items: &mut Vec<Item>) {
-        let (key, revision) = self.plan.get(place);
+        let (key, stamp) = self.plan.get(place);
         let Some(record) = record else {
             let is_told = self.left_out.iter().any(|(left_out, _)| left_out == key);
             self.gone += u64::from(!is_told);
             return;
         };
-        if record.revision() != revision && self.round < ROUNDS {
-            self.changed.push(key, record.revision());
+        if record.revision() != stamp.revision && self.round < ROUNDS {
+            self.changed.push(key, Stamp::of(&record));
             return;
         }
         items.push(item_of(&record));
@@ -157,17 +157,13 @@ impl<'a> Source<'a> {
 
 /// A record as it travels.
 pub fn item_of(record: &Record) -> Item {
-    let expires_unix_ms = match record.lifespan_deadline() {
-        clock::NEVER => 0,
-        deadline => clock::unix_ms().saturating_add(deadline.saturating_sub(clock::now_ms())).max(1),
-    };
     Item {
         key: record.key().to_vec(),
         value: record.value().to_vec(),
         metadata: record.metadata(),
         revision: record.revision(),
         created_unix_ms: 0,
-        expires_unix_ms,
+        expires_unix_ms: expires_unix_ms(record),
         max_idle_ms: record.max_idle_ms(),
     }
 }

@@ -11,12 +11,9 @@ use super::progress::{Progress, Total};
 use super::show_key;
 use super::sink::IfExists;
 use super::source::{Source, Unreadable, item_of};
-use crate::clock;
+use super::stamp::{expires_alike, may_have_expired};
 use crate::error::Result;
 use crate::store::format::dump::Item;
-
-/// By how much two stores may disagree on when a record expires: some count in seconds, and each by its own clock.
-const TOLERANCE_MS: u64 = 5_000;
 
 /// What a comparison came to.
 #[derive(Debug, Default)]
@@ -92,7 +89,7 @@ impl Comparison {
     fn note(&mut self, item: &Item, found: Option<Item>, progress: &mut Progress) {
         let Some(found) = found else {
             // One that expired meanwhile is rightly gone.
-            if !item.is_expired(clock::unix_ms().saturating_add(TOLERANCE_MS)) {
+            if !may_have_expired(item) {
                 self.verified.missing += 1;
                 self.feed(item, None);
                 progress.note(&format!("key {} is not in the target", show_key(&item.key)));
@@ -112,12 +109,7 @@ impl Comparison {
     }
 
     fn is_same(&self, item: &Item, found: &Item) -> bool {
-        let lifespan = match (item.expires_unix_ms, found.expires_unix_ms) {
-            _ if !self.keeps.lifespan => true,
-            (0, 0) => true,
-            (0, _) | (_, 0) => false,
-            (one, other) => one.abs_diff(other) <= TOLERANCE_MS,
-        };
+        let lifespan = !self.keeps.lifespan || expires_alike(item.expires_unix_ms, found.expires_unix_ms);
         let metadata = !self.keeps.metadata || item.metadata == found.metadata;
         item.value == found.value && metadata && lifespan
     }

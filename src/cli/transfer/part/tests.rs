@@ -31,9 +31,13 @@ fn write(part: &mut Part, items: &[Item]) {
     writer.flush().expect("writable");
 }
 
+fn stamp(revision: u64, expires_unix_ms: u64) -> Stamp {
+    Stamp { revision, expires_unix_ms }
+}
+
 fn plan(keys: &[(&str, u64)]) -> Plan {
     let mut plan = Plan::default();
-    keys.iter().for_each(|(key, revision)| plan.push(key.as_bytes(), *revision));
+    keys.iter().for_each(|(key, revision)| plan.push(key.as_bytes(), stamp(*revision, 0)));
     plan.sort();
     plan
 }
@@ -84,7 +88,8 @@ fn what_changed_or_went_away_is_taken_out() {
     let mut part = Part::find(&path, "s", &later()).expect("its own").expect("there");
     let mut plan = plan(&[("a", 1), ("b", 9), ("d", 4), ("e", 5)]);
     assert_eq!(part.reconcile(&mut plan).expect("writable"), 2);
-    assert_eq!((0..plan.len()).map(|place| plan.get(place)).collect::<Vec<_>>(), [(b"e".as_slice(), 5), (b"b", 9)]);
+    let left: Vec<_> = (0..plan.len()).map(|place| plan.get(place)).collect();
+    assert_eq!(left, [(b"e".as_slice(), stamp(5, 0)), (b"b", stamp(9, 0))]);
     assert_eq!(part.records(), 2);
     // Another one is kept away from what it writes now, too.
     assert_eq!(Part::find(&path, "s", &later()).err().expect("held").status(), Status::BUSY);
@@ -115,4 +120,26 @@ fn one_that_had_its_end_but_not_its_name_goes_on_like_any_other() {
     part.keep().expect("writable");
     assert_eq!(read(&path).1, [("a".to_owned(), 1)]);
     let _ = std::fs::remove_file(&path);
+}
+
+#[test]
+fn what_got_another_lifespan_is_taken_out_though_its_revision_is_the_same() {
+    let path = path("touched");
+    let hour = 3_600_000;
+    let at = |key: &str, expires_unix_ms| Item { expires_unix_ms, ..item(key, 1) };
+    let items = [at("clock", 9 * hour), at("longer", 9 * hour), at("for ever", 9 * hour), at("no more", 0)];
+    let mut part = Part::begin(&path, "s", &header()).expect("writable");
+    write(&mut part, &items);
+    drop(part);
+    let mut part = Part::find(&path, "s", &later()).expect("its own").expect("there");
+    let mut plan = Plan::default();
+    // Of the first one, two clocks are not of one mind.
+    for (key, expires_unix_ms) in
+        [("clock", 9 * hour + 1_000), ("longer", 10 * hour), ("for ever", 0), ("no more", 9 * hour)]
+    {
+        plan.push(key.as_bytes(), stamp(1, expires_unix_ms));
+    }
+    assert_eq!(part.reconcile(&mut plan).expect("writable"), 3);
+    assert_eq!((plan.len(), part.records()), (3, 1));
+    part.discard();
 }
