@@ -39,7 +39,7 @@ pub fn run(session: &Session, given: &ArgMatches, output: &mut Output<'_>) -> st
     let mut migration = Migration::new(session, given, &source, &target.endpoint, output.is_json())?;
     migration.plan()?;
     migration.copy()?;
-    let verified = if given.get_flag("verify") { Some(migration.verify()?) } else { None };
+    let verified = given.get_flag("verify").then(|| migration.verify()).transpose()?;
     let is_good = verified.as_ref().is_none_or(Verified::is_good);
     let too_large = migration.tally.too_large > 0 && !given.get_flag("skip-too-large");
     migration.tell(verified, output)?;
@@ -126,6 +126,7 @@ struct Migration<'a> {
     tally: Tally,
     before: u64,
     gone: u64,
+    again: u64,
     left_out: HashSet<Vec<u8>>,
 }
 
@@ -152,6 +153,7 @@ impl<'a> Migration<'a> {
             tally: Tally::default(),
             before: 0,
             gone: 0,
+            again: 0,
             left_out: HashSet::new(),
         })
     }
@@ -269,7 +271,12 @@ impl<'a> Migration<'a> {
 
     fn verify(&mut self) -> Result<Verified> {
         let (source, target) = (self.source, self.target);
-        verify(source, target, &self.prefix, self.if_exists, &self.left_out, &mut self.progress)
+        let verified = verify(source, target, &self.prefix, self.if_exists, &self.left_out, &mut self.progress)?;
+        if let Some(journal) = &mut self.journal {
+            // What was written and is not there any more would otherwise be left out for ever.
+            self.again = journal.void(&verified.wrong)?;
+        }
+        Ok(verified)
     }
 
     fn tell(&self, verified: Option<Verified>, output: &mut Output<'_>) -> std::io::Result<()> {
@@ -286,7 +293,11 @@ impl<'a> Migration<'a> {
         }
         if let Some(verified) = verified {
             object.insert("verified".to_owned(), to_json(&verified));
+            object.insert("again".to_owned(), json!(self.again));
             text += &sentence(&verified);
+            if self.again > 0 {
+                text += &format!("the same command writes {} of them again\n", self.again);
+            }
         }
         output.object(&Value::Object(object), || text)
     }

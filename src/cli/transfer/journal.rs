@@ -3,7 +3,8 @@
 //! A revision need not grow over all keys of a store, so no single one says how far a migration came; the journal holds
 //! each key's digest with the revision and the expiry that were written. It begins with a line of JSON that says from where
 //! to where, and goes on with batches: count (u32), so many entries of digest, revision and expiry (u64 each), CRC-32
-//! (u32), all little-endian. Of a key, the last entry counts. A batch at the end that is not whole was being written when
+//! (u32), all little-endian. Of a key, the last entry counts, and one of revision 0 says that it
+//! is to be done again. A batch at the end that is not whole was being written when
 //! the migration was interrupted, and counts as not done.
 
 use std::collections::HashMap;
@@ -21,6 +22,8 @@ use crate::error::{Error, Result, Status};
 /// Version 1 did not say of both stores all that tells them from others, nor when a record expires.
 const VERSION: u64 = 2;
 const ENTRY: usize = 24;
+/// Says of a key that it is not done any more. A record that has this revision, as no writer gives it, is done each time.
+const VOID: Stamp = Stamp { revision: 0, expires_unix_ms: 0 };
 
 /// The file, and what stands in it.
 pub struct Journal {
@@ -97,7 +100,7 @@ impl Journal {
 
     /// Whether a key's record is done as it is now.
     pub fn is_done(&self, key: &[u8], stamp: Stamp) -> bool {
-        self.done.get(&digest(key)).is_some_and(|done| done.agrees(&stamp))
+        self.done.get(&digest(key)).is_some_and(|done| *done != VOID && done.agrees(&stamp))
     }
 
     /// Whether a migration before this one wrote to it.
@@ -109,6 +112,19 @@ impl Journal {
     #[cfg(test)]
     fn len(&self) -> usize {
         self.done.len()
+    }
+
+    /// Notes keys whose records are not in the target as they should be: those that were done are to be done again. Says
+    /// how many they are.
+    ///
+    /// # Errors
+    ///
+    /// `IO`.
+    pub fn void(&mut self, keys: &[Vec<u8>]) -> Result<u64> {
+        let is_done = |key: &&[u8]| self.done.get(&digest(key)).is_some_and(|done| *done != VOID);
+        let again: Vec<&[u8]> = keys.iter().map(Vec::as_slice).filter(is_done).collect();
+        self.note(again.iter().map(|key| (*key, VOID)))?;
+        Ok(again.len() as u64)
     }
 
     /// Notes records that are done.
@@ -197,6 +213,10 @@ mod tests {
         }
         let mut journal = Journal::open(&path, "a", "b").expect("whole");
         journal.note([(b"n".as_slice(), stamp(4))].into_iter()).expect("writable");
+        assert_eq!(journal.void(&[b"n".to_vec(), b"never done".to_vec()]), Ok(1));
+        assert!(!Journal::open(&path, "a", "b").expect("whole").is_done(b"n", stamp(4)));
+        journal.note([(b"n".as_slice(), stamp(4))].into_iter()).expect("writable");
+        assert!(Journal::open(&path, "a", "b").expect("whole").is_done(b"n", stamp(4)));
         assert_eq!(Journal::open(&path, "a", "b").expect("whole").len(), 3);
         let error = Journal::open(&path, "a", "c").err().expect("another target");
         assert!(error.message().contains("to b, and not to c"), "{error}");

@@ -26,6 +26,8 @@ pub struct Verified {
     pub different: u64,
     /// How many were left as they were in the target, as was asked for.
     pub kept: u64,
+    /// The keys of what is missing or different.
+    pub wrong: Vec<Vec<u8>>,
     /// The digest of what was compared in the source, in hexadecimal.
     pub source_digest: String,
     /// The digest of the same records in the target.
@@ -91,6 +93,7 @@ impl Comparison {
             // One that expired meanwhile is rightly gone.
             if !may_have_expired(item) {
                 self.verified.missing += 1;
+                self.verified.wrong.push(item.key.clone());
                 self.feed(item, None);
                 progress.note(&format!("key {} is not in the target", show_key(&item.key)));
             }
@@ -103,6 +106,7 @@ impl Comparison {
             return;
         } else {
             self.verified.different += 1;
+            self.verified.wrong.push(item.key.clone());
             progress.note(&format!("key {} is different in the target", show_key(&item.key)));
         }
         self.feed(item, Some(&found));
