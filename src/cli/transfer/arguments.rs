@@ -8,8 +8,8 @@ use super::sink::IfExists;
 const DUMP_HELP: &str = "\
 FILE takes its name when it is whole; until then it is FILE.larder-part. A dump of a store on a server that was interrupted
 goes on with --resume: what is in FILE.larder-part is verified, what was not written whole is written again, and the store is
-listed anew. A record that is in the file and has not changed since stays; one that has changed or gone is taken out, and what
-is left is read. So each record that was there all the time is in the dump once, as it was after the last --resume.";
+listed anew. A record that is in the file and has not changed since, nor got another lifespan, stays; one that has changed or
+gone is taken out, and what is left is read. So each record that was there all the time is in the dump once, as it was after the last --resume.";
 
 const LOAD_HELP: &str = "\
 A load that was interrupted goes on with --resume: how far it came stands in FILE.larder-progress, or where --state says.
@@ -17,8 +17,9 @@ Records go in by ascending revision, as they lay in the store that was dumped. A
 written; exit code 5 for a file that is damaged or cut short.";
 
 const MIGRATE_HELP: &str = "\
-With --state an interrupted migration goes on where it was when the same command is given again. Without --to the target
-is in the same configuration. What the target cannot keep is said before anything is written.";
+With --state an interrupted migration goes on where it was when the same command is given again; what --verify finds
+missing or different is then written again. Without --to the target is in the same configuration. What the target cannot keep is
+said before anything is written. Two stores that would list or overwrite records of one another are refused.";
 
 /// The subcommands.
 pub fn commands() -> Vec<Command> {
