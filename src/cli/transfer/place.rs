@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cli::node::Node;
 use crate::config::StoreConfig;
 use crate::store::format::Format;
-use crate::store::nats;
+use crate::store::nats::{self, config::Login};
 
 /// Where a store's records are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,26 +157,25 @@ impl fmt::Display for Place {
     }
 }
 
-/// What says which account of a NATS server it is, as far as that is no secret.
+/// What says which account of a NATS server it is, as far as that is no secret. The order is that of
+/// [`NatsConfig::login_at`](nats::config::NatsConfig::login_at).
 fn nats_login(section: &StoreConfig) -> Option<String> {
     let mut settings = section.settings.clone();
     let mut text = |name| settings.text(name).ok().flatten().filter(|text| !text.is_empty());
-    if let Some(user) = text("username") {
-        return Some(format!("user {user:?}"));
-    }
     if let Some(path) = text("credentials") {
         return Some(format!("credentials {path:?}"));
     }
-    if ["token", "token_file", "nkey", "nkey_file"].into_iter().any(|name| text(name).is_some()) {
+    if text("nkey").or_else(|| text("nkey_file")).is_some() {
         return None;
     }
+    let of_settings = text("username");
     let nodes = settings.list("nodes").ok().flatten().unwrap_or_default();
-    let mut users = nodes.iter().filter_map(|node| match nats::config::Node::parse(node)?.login? {
-        // What stands alone before the host may be a token.
-        (user, Some(_)) => Some(user),
-        (_, None) => None,
-    });
-    users.next().map(|user| format!("user {user:?}"))
+    let mut logins = nodes.iter().filter_map(|node| nats::config::Node::parse(node)).map(|node| node.login);
+    match logins.find(|login| *login != Login::None) {
+        Some(Login::User(user, _)) => Some(format!("user {user:?}")),
+        Some(_) => None,
+        None => of_settings.map(|user| format!("user {user:?}")),
+    }
 }
 
 #[cfg(all(test, not(larder_loom)))]

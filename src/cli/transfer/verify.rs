@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::endpoint::Endpoint;
@@ -127,7 +128,7 @@ impl Comparison {
     }
 
     fn finish(mut self) -> Verified {
-        let hex = |digest: Sha256| digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = |digest: Sha256| HEXLOWER.encode(&digest.finalize());
         self.verified.source_digest = hex(self.source);
         self.verified.target_digest = hex(self.target);
         self.verified
