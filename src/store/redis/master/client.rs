@@ -102,6 +102,19 @@ impl Client {
         })
     }
 
+    /// A client with the usual settings that has this lease, and looks for none.
+    #[cfg(all(test, not(larder_loom)))]
+    pub fn holding(lease: Option<Arc<Lease>>) -> Arc<Client> {
+        let mut settings = crate::config::settings::Settings::new("", serde_json::Map::new());
+        let config = RedisConfig::take(&mut settings, crate::store::redis::config::SERVER).expect("the usual");
+        let client = Client::new(config);
+        client.started.store(true, Ordering::Release);
+        if let Some(lease) = lease {
+            client.line.send_replace(Line::Up(lease));
+        }
+        client
+    }
+
     /// When the present call has to end.
     pub fn deadline(&self) -> Instant {
         deadline::current().unwrap_or_else(|| Instant::now() + self.config.timeout)

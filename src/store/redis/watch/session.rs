@@ -192,10 +192,15 @@ impl Session {
     }
 
     async fn observe(&mut self, full: &Bytes, found: Option<Record>) -> Result<()> {
+        if self.tells_initial {
+            // Before it is known: whoever gives this up while it waits has told nothing, and the next session tells it. The
+            // room stays, because nobody else adds to the queue.
+            self.queue.room().await;
+        }
         let Some(event) = self.known.observe(full, found)? else { return Ok(()) };
         if self.tells_initial {
             let initial = event.kind == EventKind::Created;
-            self.queue.push_patiently(Event { initial, ..event }).await;
+            self.queue.push_always(Event { initial, ..event });
         } else if self.ready.is_none() {
             self.queue.push(event);
         }
@@ -259,4 +264,40 @@ fn gather(first: Heard, pushes: &mut Pushes) -> Changed {
 
 fn lost(reason: &str) -> Error {
     Error::new(Status::UNAVAILABLE, "redis", reason.to_owned())
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::clock;
+    use crate::store::format::Format;
+    use crate::store::record::{Metadata, Parts};
+
+    fn record(key: &[u8]) -> Record {
+        let (deadline, metadata) = (clock::NEVER, &Metadata::default());
+        Record::new(Parts { table: 0, key, value: b"", revision: 1, deadline, max_idle_ms: 0, metadata })
+            .expect("small")
+    }
+
+    #[test]
+    fn a_record_that_waited_for_room_when_its_session_ended_is_told_by_the_next() {
+        let layout = Arc::new(Layout::new(Format::Raw, "", "", Arc::default()));
+        let options = WatchOptions { start: WatchStart::Existing, ..WatchOptions::default() };
+        let queue = Arc::new(Queue::new(1));
+        let (ready, _began) = oneshot::channel();
+        let mut session = Session::new(Client::holding(None), layout, options, Arc::clone(&queue), ready);
+        let mut is_told = |key: &'static [u8]| {
+            let full = Bytes::from_static(key);
+            let observed = pin!(session.observe(&full, Some(record(key))));
+            observed.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+        };
+        assert_eq!([b"a", b"b"].map(|key| is_told(key)), [true, false]);
+        assert_eq!(queue.take(9).map(|events| events.len()), Some(1));
+        assert!(is_told(b"b"));
+        let events = queue.take(9).expect("the second");
+        assert!(events.len() == 1 && events[0].initial && events[0].record.as_ref().is_some_and(|b| b.key() == b"b"));
+    }
 }
