@@ -361,3 +361,45 @@ fn without_most_sentinels_records_are_read_and_written_and_with_them_again_a_fai
     put(&opened.store, b"k", b"3");
     assert_eq!(crate::support::value(&opened.store, b"k"), Some(b"3".to_vec()));
 }
+
+#[test]
+fn an_old_master_that_a_sentinel_still_names_is_not_gone_back_to_while_the_others_are_away() {
+    let mut group = group();
+    let opened = on_group(&group, "");
+    put(&opened.store, b"k", b"1");
+    eventually("the record on the replicas", || {
+        group.servers.iter().all(|server| server.ask(&["DBSIZE"]).is_ok_and(|count| count == "1"))
+    });
+    let before = group.master().expect("a master");
+    // They are stopped, and not paused: what the others say meanwhile must not wait for them.
+    group.servers[before].process().kill();
+    group.sentinels[2].process().kill();
+    eventually("the failover", || group.master().is_ok_and(|now| now != before));
+    put(&opened.store, b"k", b"2");
+    for index in (0..group.servers.len()).filter(|index| *index != before) {
+        group.servers[index].process().pause();
+    }
+    group.sentinels[..2].iter_mut().for_each(|sentinel| sentinel.process().pause());
+    group.servers[before].start_again().expect("it comes back");
+    group.sentinels[2].start_again().expect("it comes back");
+    let end = Instant::now() + Duration::from_secs(8);
+    let limit = Some(Duration::from_secs(3));
+    while Instant::now() < end {
+        let read = larder::wait(opened.store.get(b"k"), limit).expect_err("nobody knows better");
+        assert!(matches!(read.status(), Status::UNAVAILABLE | Status::TIMEOUT), "{read}");
+        let write = larder::wait(opened.store.put(b"k", b"3", &PutOptions::default()), limit);
+        let write = write.expect_err("nobody knows better");
+        assert!(matches!(write.status(), Status::UNAVAILABLE | Status::AMBIGUOUS), "{write}");
+    }
+    let why = larder::wait(opened.store.get(b"k"), limit).expect_err("nobody knows better");
+    assert!(why.message().contains("was named since"), "{why}");
+    assert_eq!(group.servers[before].ask(&["GETRANGE", "larder:::k", "40", "-1"]).expect("a value"), "1");
+    for index in (0..group.servers.len()).filter(|index| *index != before) {
+        group.servers[index].process().resume();
+    }
+    group.sentinels[..2].iter_mut().for_each(|sentinel| sentinel.process().resume());
+    eventually("the new master's record", || {
+        let read = larder::wait(opened.store.get(b"k"), limit);
+        read.is_ok_and(|found| found.is_some_and(|record| record.value() != b"1"))
+    });
+}

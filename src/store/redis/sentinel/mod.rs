@@ -1,14 +1,15 @@
 //! What the sentinels say: who is the master, and which replicas it has.
 //!
 //! Every sentinel that is configured, and every one that those know of, is asked once a second and at each of its
-//! announcements, by a task of its own ([`follow`]). What they said last is kept ([`view`]); the decisions over it are
-//! pure functions: who leads ([`view::decide`]), and who could follow ([`candidates`]). Who is named here is not trusted yet: the keeper asks the server for its role.
+//! announcements, by a task of its own ([`follow`]). What they said last is kept ([`view`]), and the newest master that
+//! was decided on; the decisions over it are pure functions: who leads ([`view::decide`]), and who could follow
+//! ([`candidates`]). Who is named here is not trusted yet: the keeper asks the server for its role.
 
 mod candidates;
 mod follow;
 pub mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::store::redis::nodes::Sentinels;
 use crate::sync::Mutex;
 
 pub use candidates::Candidates;
-use view::View;
+use view::{Decision, Named, View};
 
 /// The most sentinels that are followed.
 const MOST: usize = 32;
@@ -36,6 +37,34 @@ struct Sighting {
     view: Option<View>,
     /// Why it cannot be asked.
     error: Option<Error>,
+    /// Its id, also while it cannot be asked; empty of one that never told it.
+    id: String,
+}
+
+/// All that was heard.
+#[derive(Default)]
+struct Heard {
+    sightings: BTreeMap<Address, Sighting>,
+    /// The master that was decided on last.
+    newest: Option<Named>,
+}
+
+impl Heard {
+    fn views(&self) -> impl Iterator<Item = &View> {
+        self.sightings.values().filter_map(|sighting| sighting.view.as_ref())
+    }
+
+    fn decide(&self) -> Decision {
+        view::decide(self.views(), self.newest.as_ref(), self.known())
+    }
+
+    /// How many sentinels there are, as far as is known: one that is followed by two addresses is one.
+    fn known(&self) -> usize {
+        let ids = self.sightings.values().filter(|sighting| !sighting.id.is_empty()).map(|sighting| &sighting.id);
+        let nameless = self.sightings.values().filter(|sighting| sighting.id.is_empty()).count();
+        let counted = self.views().map(|view| view.sentinels).max().unwrap_or(0);
+        counted.max(ids.collect::<BTreeSet<_>>().len() + nameless)
+    }
 }
 
 /// Follows all sentinels of one master.
@@ -44,7 +73,7 @@ pub struct Monitor {
     configured: Vec<Address>,
     dial: Dial,
     max_delay: Duration,
-    sightings: Mutex<BTreeMap<Address, Sighting>>,
+    heard: Mutex<Heard>,
     changed: watch::Sender<u64>,
     started: AtomicBool,
     closed: Signal,
@@ -58,7 +87,7 @@ impl Monitor {
             configured: sentinels.addresses.clone(),
             dial,
             max_delay,
-            sightings: Mutex::default(),
+            heard: Mutex::default(),
             changed: watch::Sender::new(0),
             started: AtomicBool::new(false),
             closed,
@@ -67,7 +96,7 @@ impl Monitor {
 
     /// The sentinels that are followed, and whether each can be asked.
     pub fn sentinels(&self) -> Vec<(Address, bool)> {
-        let sightings = self.sightings.lock();
+        let sightings = &self.heard.lock().sightings;
         if sightings.is_empty() {
             return self.configured.iter().map(|address| (address.clone(), false)).collect();
         }
@@ -87,7 +116,7 @@ impl Monitor {
     /// Follows one more sentinel.
     fn follow(self: &Arc<Self>, address: Address) {
         {
-            let mut sightings = self.sightings.lock();
+            let sightings = &mut self.heard.lock().sightings;
             if sightings.len() >= MOST || sightings.contains_key(&address) {
                 return;
             }
@@ -105,7 +134,7 @@ impl Monitor {
     /// Whether a sentinel of this id is heard already, by whatever address: containers announce others than they have outside.
     fn hears(&self, id: &str) -> bool {
         let is_it = |sighting: &Sighting| sighting.view.as_ref().is_some_and(|view| view.id == id);
-        !id.is_empty() && self.sightings.lock().values().any(is_it)
+        !id.is_empty() && self.heard.lock().sightings.values().any(is_it)
     }
 
     /// Whether the sentinel at `address`, which is not configured, is heard by one that is, or by another that was learned
@@ -114,7 +143,7 @@ impl Monitor {
         if self.configured.contains(address) {
             return false;
         }
-        let sightings = self.sightings.lock();
+        let sightings = &self.heard.lock().sightings;
         let id = |sighting: &Sighting| Some(sighting.view.as_ref()?.id.clone()).filter(|id| !id.is_empty());
         let Some(here) = sightings.get(address).and_then(id) else { return false };
         let others = sightings.iter().filter(|(other, _)| *other < address || self.configured.contains(other));
@@ -123,7 +152,7 @@ impl Monitor {
 
     /// Follows the sentinel at this address no longer.
     fn forget(&self, address: &Address) {
-        self.sightings.lock().remove(address);
+        self.heard.lock().sightings.remove(address);
         self.changed.send_modify(|count| *count += 1);
     }
 
@@ -132,10 +161,13 @@ impl Monitor {
         self.changed.subscribe()
     }
 
-    /// The master that the sentinels name now; `None` while none can be asked or none knows one.
+    /// The master that the sentinels name now; `None` while none can be asked, none knows one, or those who can be asked
+    /// name one that was superseded.
     pub fn decided(&self) -> Option<Address> {
-        let sightings = self.sightings.lock();
-        view::decide(sightings.values().filter_map(|sighting| sighting.view.as_ref()))
+        match self.heard.lock().decide() {
+            Decision::Master(named) => Some(named.master),
+            Decision::Nobody | Decision::Superseded(_) => None,
+        }
     }
 
     /// The master that the sentinels name, waiting for one until the deadline.
@@ -155,30 +187,46 @@ impl Monitor {
             }
             match tokio::time::timeout_at(deadline, changes.changed()).await {
                 Ok(Ok(())) => {}
-                _ => return Err(self.all_failed().unwrap_or_else(|| self.silent())),
+                _ => return Err(self.all_failed().unwrap_or_else(|| self.undecided())),
             }
         }
     }
 
     /// Why none can be asked, once all of them have failed: the failure that can be mended by the user before others.
     fn all_failed(&self) -> Option<Error> {
-        let sightings = self.sightings.lock();
+        let sightings = &self.heard.lock().sightings;
         let errors: Option<Vec<&Error>> = sightings.values().map(|sighting| sighting.error.as_ref()).collect();
         let errors = errors?;
         let of = |status| errors.iter().find(|error| error.status() == status).copied();
         of(Status::AUTH).or_else(|| of(Status::CONFIG)).or_else(|| errors.first().copied()).cloned()
     }
 
-    fn silent(&self) -> Error {
-        let text = format!("no sentinel has named the master \"{}\" yet", self.name);
+    fn undecided(&self) -> Error {
+        let heard = self.heard.lock();
+        let text = match (heard.decide(), &heard.newest) {
+            (Decision::Superseded(old), Some(newest)) => format!(
+                "the sentinels that answer name {} as the master \"{}\" (epoch {}), but {} was named since (epoch {}); \
+                 waiting for one that knows, or for most of the {} sentinels to agree",
+                old.master,
+                self.name,
+                old.epoch,
+                newest.master,
+                newest.epoch,
+                heard.known(),
+            ),
+            _ => format!("no sentinel has named the master \"{}\" yet", self.name),
+        };
         Error::new(Status::UNAVAILABLE, "sentinel", text)
     }
 
     /// The replicas that could come after `master`, when it is whom the sentinels name; `None` when they name another
     /// one, or when none can be asked: what they said before may be behind a failover that they began since.
     pub fn candidates_after(&self, master: &Address) -> Option<Candidates> {
-        let sightings = self.sightings.lock();
-        candidates::candidates(sightings.values().filter_map(|sighting| sighting.view.as_ref()), master)
+        let heard = self.heard.lock();
+        match heard.decide() {
+            Decision::Master(named) if named.master == *master => Some(candidates::candidates(heard.views(), master)),
+            _ => None,
+        }
     }
 
     /// A monitor of one sentinel, which names this master.
@@ -203,19 +251,83 @@ impl Monitor {
     /// Notes what a sentinel said.
     fn saw(&self, address: &Address, seen: Result<View>) {
         {
-            let mut sightings = self.sightings.lock();
-            let sighting = sightings.entry(address.clone()).or_default();
+            let mut heard = self.heard.lock();
+            let sighting = heard.sightings.entry(address.clone()).or_default();
             match seen {
                 Ok(view) => {
                     let view = match &sighting.view {
                         Some(before) => view.remembering(before),
                         None => view,
                     };
-                    *sighting = Sighting { view: Some(view), error: None };
+                    let id = view.id.clone();
+                    *sighting = Sighting { view: Some(view), error: None, id };
                 }
-                Err(error) => *sighting = Sighting { view: None, error: Some(error) },
+                Err(error) => (sighting.view, sighting.error) = (None, Some(error)),
+            }
+            if let Decision::Master(named) = heard.decide() {
+                heard.newest = Some(named);
             }
         }
         self.changed.send_modify(|count| *count += 1);
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    fn at(port: u16) -> Address {
+        Address { host: "h".to_owned(), port }
+    }
+
+    fn naming(id: &str, master: u16, epoch: u64, sentinels: usize) -> Result<View> {
+        Ok(View { id: id.to_owned(), master: Some(at(master)), epoch, sentinels, replicas: Vec::new() })
+    }
+
+    fn lost() -> Result<View> {
+        Err(Error::new(Status::UNAVAILABLE, "sentinel", "no answer"))
+    }
+
+    /// A monitor that heard three sentinels change masters, of which only the third, which did not, is left.
+    fn cut_off() -> Arc<Monitor> {
+        let monitor = Monitor::naming(at(1));
+        monitor.forget(&Address { host: "s".to_owned(), port: 1 });
+        for (port, id) in [(11, "a"), (12, "b"), (13, "c")] {
+            monitor.saw(&at(port), naming(id, 1, 1, 3));
+        }
+        for (port, id) in [(11, "a"), (12, "b")] {
+            monitor.saw(&at(port), naming(id, 2, 2, 3));
+        }
+        assert_eq!(monitor.decided(), Some(at(2)));
+        assert!(monitor.candidates_after(&at(1)).is_none() && monitor.candidates_after(&at(2)).is_some());
+        for port in [11, 12] {
+            monitor.saw(&at(port), lost());
+        }
+        monitor
+    }
+
+    #[test]
+    fn a_master_that_was_superseded_is_not_gone_back_to_while_those_who_know_are_silent() {
+        let monitor = cut_off();
+        assert_eq!((monitor.decided(), monitor.candidates_after(&at(1))), (None, None));
+        let text = monitor.undecided().to_string();
+        assert!(text.contains("h:1") && text.contains("h:2 was named since") && text.contains("3 sentinels"), "{text}");
+        // One that was set up anew and knows nobody else is no majority of all.
+        monitor.saw(&at(13), naming("new", 1, 0, 1));
+        assert_eq!(monitor.decided(), None);
+        monitor.saw(&at(11), naming("a", 2, 2, 3));
+        assert_eq!(monitor.decided(), Some(at(2)));
+    }
+
+    #[test]
+    fn sentinels_that_were_all_set_up_anew_are_believed() {
+        let monitor = cut_off();
+        for (port, id, expected) in [(11, "x", None), (12, "y", Some(at(1)))] {
+            monitor.saw(&at(13), lost());
+            monitor.saw(&at(port), naming(id, 1, 0, 3));
+            assert_eq!(monitor.decided(), expected);
+        }
+        monitor.saw(&at(11), naming("x", 2, 1, 3));
+        assert_eq!(monitor.decided(), Some(at(2)));
     }
 }

@@ -42,21 +42,63 @@ impl View {
     }
 }
 
+/// A master, and the epoch in which sentinels named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The epoch: a later one is newer.
+    pub epoch: u64,
+    /// Where the master is.
+    pub master: Address,
+}
+
+/// What views mean together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nobody names a master.
+    Nobody,
+    /// This is the master.
+    Master(Named),
+    /// Only masters are named that were superseded before; this is the one of the newest epoch among them.
+    Superseded(Named),
+}
+
 /// The master that the views name: that of the newest epoch; of several of one epoch, that of the most sentinels.
 ///
 /// The epoch is what the sentinels themselves agree by: a sentinel that was cut off holds an old one, and the leader of
 /// a failover has the new one from the moment at which it saw the new master promoted, which is before it says so.
-pub fn decide<'a>(views: impl Iterator<Item = &'a View>) -> Option<Address> {
-    let mut votes: Vec<(u64, Vec<&str>, &Address)> = Vec::new();
+///
+/// So `newest`, what was decided before, is not given up for an older epoch because those who know better are silent: an
+/// old master that was cut off together with a sentinel would be read and written to until they are heard again, and
+/// what it acknowledged would be lost. Only a majority of the `known` sentinels may go back: those that were set up anew
+/// count from 0.
+pub fn decide<'a>(views: impl Iterator<Item = &'a View>, newest: Option<&Named>, known: usize) -> Decision {
+    let votes = votes(views);
+    let most = votes.iter().max_by_key(|(named, voters)| (named.epoch, voters.len()));
+    let Some((named, _)) = most else { return Decision::Nobody };
+    let Some(newest) = newest.filter(|newest| newest.epoch > named.epoch) else {
+        return Decision::Master(named.clone());
+    };
+    if let Some((named, _)) = votes.iter().find(|(_, voters)| voters.len() > known / 2) {
+        return Decision::Master(named.clone());
+    }
+    if votes.iter().any(|(named, _)| named.master == newest.master) {
+        return Decision::Master(newest.clone());
+    }
+    Decision::Superseded(named.clone())
+}
+
+/// Who names which master in which epoch, by the sentinels' ids.
+fn votes<'a>(views: impl Iterator<Item = &'a View>) -> Vec<(Named, Vec<&'a str>)> {
+    let mut votes: Vec<(Named, Vec<&str>)> = Vec::new();
     for view in views {
         let Some(master) = &view.master else { continue };
-        match votes.iter_mut().find(|(epoch, _, address)| *epoch == view.epoch && *address == master) {
-            Some((_, voters, _)) if voters.contains(&view.id.as_str()) && !view.id.is_empty() => {}
-            Some((_, voters, _)) => voters.push(&view.id),
-            None => votes.push((view.epoch, vec![&view.id], master)),
+        match votes.iter_mut().find(|(named, _)| named.epoch == view.epoch && named.master == *master) {
+            Some((_, voters)) if voters.contains(&view.id.as_str()) && !view.id.is_empty() => {}
+            Some((_, voters)) => voters.push(&view.id),
+            None => votes.push((Named { epoch: view.epoch, master: master.clone() }, vec![&view.id])),
         }
     }
-    votes.into_iter().max_by_key(|(epoch, voters, _)| (*epoch, voters.len())).map(|(_, _, address)| address.clone())
+    votes
 }
 
 /// The view in a sentinel's answers to `MYID`, `GET-MASTER-ADDR-BY-NAME`, `MASTER` and `REPLICAS`; `None` when it knows no
@@ -129,7 +171,11 @@ mod tests {
 
     #[test]
     fn the_newest_epoch_decides_and_among_equals_the_majority() {
-        let decided = |views: &[View]| decide(views.iter()).map(|address| address.port);
+        let decided = |views: &[View]| match decide(views.iter(), None, 3) {
+            Decision::Master(named) => Some(named.master.port),
+            Decision::Nobody => None,
+            other => panic!("{other:?}"),
+        };
         assert_eq!(decided(&[]), None);
         assert_eq!(decided(&[View::default()]), None);
         let (old, new) = (view("a", 1, 0), view("b", 2, 1));
@@ -138,6 +184,26 @@ mod tests {
         // The same sentinel by three addresses has one vote.
         let (twice, other) = (view("a", 2, 5), [view("b", 1, 5), view("c", 1, 5)]);
         assert_eq!(decided(&[twice.clone(), twice.clone(), twice, other[0].clone(), other[1].clone()]), Some(1));
+    }
+
+    #[test]
+    fn who_was_superseded_leads_again_when_a_majority_of_the_known_says_so() {
+        let named = |epoch, port| Named { epoch, master: at(port) };
+        let decided = |views: &[View], known| decide(views.iter(), Some(&named(2, 2)), known);
+        let [old, further] = ["c", "d"].map(|id| view(id, 1, 1));
+        assert_eq!(decided(&[], 3), Decision::Nobody);
+        assert_eq!(decided(std::slice::from_ref(&old), 3), Decision::Superseded(named(1, 1)));
+        // Twice the same is one.
+        assert_eq!(decided(&[old.clone(), old.clone()], 3), Decision::Superseded(named(1, 1)));
+        assert_eq!(decided(&[old.clone(), further.clone()], 4), Decision::Superseded(named(1, 1)));
+        assert_eq!(decided(&[old.clone(), further.clone()], 3), Decision::Master(named(1, 1)));
+        // All of them were set up anew, and one of them knows less.
+        let anew = [view("x", 1, 0), view("y", 1, 0), old.clone()];
+        assert_eq!(decided(&anew, 3), Decision::Master(named(0, 1)));
+        // Who knows the newest speaks for it, in whatever epoch.
+        assert_eq!(decided(&[old.clone(), view("a", 2, 2)], 3), Decision::Master(named(2, 2)));
+        assert_eq!(decided(&[old.clone(), view("x", 2, 0)], 3), Decision::Master(named(2, 2)));
+        assert_eq!(decided(&[old, view("a", 3, 3)], 3), Decision::Master(named(3, 3)));
     }
 
     #[test]
