@@ -60,6 +60,8 @@ pub struct Outgoing {
     has_loans: bool,
     /// Bytes were given to the stream that it may still keep.
     is_unflushed: bool,
+    /// How many bytes the stream was given since the connection began.
+    given: u64,
 }
 
 impl Outgoing {
@@ -118,6 +120,16 @@ impl Outgoing {
         self.unwritten() + kept_back
     }
 
+    /// How many bytes will have been given to the socket when all that is here now was.
+    pub fn end(&self) -> u64 {
+        self.given + self.unwritten() as u64
+    }
+
+    /// How many bytes the socket was given since the connection began, at least.
+    pub fn given(&self) -> u64 {
+        self.given - if self.is_unflushed { self.given.min(KEPT_BACK as u64) } else { 0 }
+    }
+
     fn unwritten(&self) -> usize {
         self.bytes.len() - self.written + self.long_waiting
     }
@@ -141,6 +153,7 @@ impl Outgoing {
                 }
                 Poll::Ready(count) => {
                     self.is_unflushed = true;
+                    self.given += count as u64;
                     self.advance(count);
                     self.drop_written();
                 }
@@ -329,9 +342,12 @@ mod tests {
     #[test]
     fn what_the_stream_keeps_back_waits() {
         let mut outgoing = Outgoing::default();
-        outgoing.bytes().extend_from_slice(b"1234");
+        outgoing.bytes().extend_from_slice(b"12345678");
+        assert_eq!((outgoing.given(), outgoing.end()), (0, 8));
+        write(&mut outgoing, &mut Narrow { taken: Vec::new(), width: 4, times: 2 });
+        assert_eq!((outgoing.waiting(), outgoing.given(), outgoing.end()), (KEPT_BACK, 0, 8));
         write(&mut outgoing, &mut Narrow { taken: Vec::new(), width: 4, times: 1 });
-        assert_eq!(outgoing.waiting(), KEPT_BACK);
+        assert_eq!((outgoing.waiting(), outgoing.given(), outgoing.end()), (0, 8, 8));
     }
 
     #[test]

@@ -171,6 +171,12 @@ impl<R: Default, A> Slots<R, A> {
         self.unanswered
     }
 
+    /// Whether a request was sent and its caller waits for the answer.
+    pub fn is_awaited(&self, token: Token) -> bool {
+        let slot = self.slots.get(token.place as usize).filter(|slot| slot.generation == token.generation);
+        slot.is_some_and(|slot| matches!(slot.state, State::Sent(_)))
+    }
+
     /// When there is something to [expire](Slots::expire).
     pub fn earliest(&self) -> Option<Instant> {
         self.earliest
@@ -322,6 +328,7 @@ mod tests {
         slots.send(sent);
         slots.send(answered);
         slots.answer(answered, "3");
+        assert_eq!([queued, sent, answered].map(|token| slots.is_awaited(token)), [false, true, false]);
         slots.end();
         assert_eq!(poll(&mut slots, queued), Poll::Ready((Outcome::Ended { sent: false }, "a")));
         assert_eq!(poll(&mut slots, sent), Poll::Ready((Outcome::Ended { sent: true }, "b")));

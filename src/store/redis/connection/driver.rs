@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::stream::Stream;
 use super::stride::{self, Stride};
-use super::{Answers, Command, Reason, Shared, pushes};
+use super::{Answers, Command, Reason, Shared, State, pushes};
 use crate::store::given::Loan;
 use crate::store::redis::wire::{Packed, Parser, Piece, Value};
 use crate::store::remote::drive::{self, Exchange, Next, TURN};
@@ -27,6 +27,8 @@ struct InFlight {
     answers: Answers,
     /// Who asked; `None` for what nobody waits for the answer of.
     token: Option<Token>,
+    /// Of a long write, how many bytes the server has when it has all of it.
+    long_write_ends: Option<u64>,
 }
 
 struct Driver {
@@ -90,20 +92,24 @@ impl Exchange for Driver {
             return Err(Arc::clone(reason));
         }
         state.awake = false;
+        if std::mem::take(&mut state.has_abandoned) {
+            self.end_for_abandoned(&state)?;
+        }
         while self.outgoing.has_room()
             && let Some(command) = state.queue.pop_front()
         {
-            let (packed, token) = match &command {
-                Command::Tell(packed) => (packed, None),
-                Command::Request(token) => match state.slots.send(*token) {
-                    Some(packed) => (packed, Some(*token)),
+            let (packed, token, is_long_write) = match &command {
+                Command::Tell(packed) => (packed, None, false),
+                Command::Request { token, is_long_write } => match state.slots.send(*token) {
+                    Some(packed) => (packed, Some(*token), *is_long_write),
                     None => continue,
                 },
             };
             gather(&mut self.outgoing, packed);
             let left = packed.answers();
             if left > 0 {
-                self.in_flight.push_back(InFlight { left, answers: Answers::new(), token });
+                let long_write_ends = is_long_write.then(|| self.outgoing.end());
+                self.in_flight.push_back(InFlight { left, answers: Answers::new(), token, long_write_ends });
             }
             if self.stride.is_to_be_broken(packed.length()) {
                 ask_for_nobody(&mut self.outgoing, &mut self.in_flight, &stride::breaker());
@@ -127,6 +133,7 @@ impl Exchange for Driver {
                 return;
             }
             let wakers = self.shared.state.lock().slots.expire(Instant::now());
+            // Whoever gave up a long write says so, which wakes this task again.
             wakers.into_iter().for_each(Waker::wake);
         }
     }
@@ -154,6 +161,20 @@ impl Exchange for Driver {
 }
 
 impl Driver {
+    /// Ends the connection when a long write was given up of which the server lacks bytes: it must not get them any more.
+    fn end_for_abandoned(&self, state: &State) -> Result<(), Reason> {
+        let queued = Sent::of(self.stream.socket()).unwrap_or_default().queued;
+        let taken = self.outgoing.given().saturating_sub(queued);
+        let is_abandoned = |request: &InFlight| {
+            let lacks_bytes = request.long_write_ends.is_some_and(|end| end > taken);
+            lacks_bytes && request.token.is_some_and(|token| !state.slots.is_awaited(token))
+        };
+        match self.in_flight.iter().any(is_abandoned) {
+            true => Err("a long write was given up before the server had all of it".into()),
+            false => Ok(()),
+        }
+    }
+
     fn read(&mut self, context: &mut Context<'_>) -> Result<Next, Reason> {
         let next = self.read_turn(context);
         // Also what came before a failure.
@@ -246,7 +267,8 @@ fn is_message(values: &[Value]) -> bool {
 /// Asks what nobody waits for the answers to.
 fn ask_for_nobody(outgoing: &mut Outgoing, in_flight: &mut VecDeque<InFlight>, packed: &Packed) {
     gather(outgoing, packed);
-    in_flight.push_back(InFlight { left: packed.answers(), answers: Answers::new(), token: None });
+    let (answers, token, long_write_ends) = Default::default();
+    in_flight.push_back(InFlight { left: packed.answers(), answers, token, long_write_ends });
 }
 
 fn gather(outgoing: &mut Outgoing, packed: &Packed) {

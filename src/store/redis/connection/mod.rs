@@ -8,6 +8,21 @@
 //!
 //! What a caller has to know when the connection ends is whether its request was sent. Its slot knows: the driver notes
 //! there that it sends it.
+//!
+//! # A long write that is given up ends the connection
+//!
+//! When the deadline of a write passes, or its caller goes, its last bytes may still be here or in the kernel. They would
+//! go on being sent, and the server would execute it whenever it has them all: after writes that were sent later on
+//! another connection, were acknowledged, and are replaced by it. A server cannot execute a command of which bytes are
+//! missing, so the connection is ended, and the kernel forgets what the server's has not taken
+//! ([`forget_unsent`](crate::store::remote::socket::forget_unsent)). The price is that other writes which were sent on the
+//! server's connections become ambiguous.
+//!
+//! So it is done for what is worth it. Not for reads. Not for a write of up to [`LONG_WRITE`] bytes: it is out within
+//! one writing of the socket, unless the server takes nothing, which is noticed within seconds and ends the connection
+//! too; writes as short as it share one connection, which keeps their order; and deadlines that are shorter than the
+//! wire's delay would end every connection. And not for a write that the server's kernel has taken whole: nobody can take
+//! that back.
 
 mod driver;
 pub mod handshake;
@@ -58,10 +73,18 @@ pub enum Unanswered {
     },
 }
 
+/// From so many bytes on a write that is given up must not arrive late.
+const LONG_WRITE: usize = 64 << 10;
+
 /// What the driver is asked to send.
 enum Command {
     /// The request in this slot.
-    Request(Token),
+    Request {
+        /// The slot.
+        token: Token,
+        /// It is a long write.
+        is_long_write: bool,
+    },
     /// What gets no answer.
     Tell(Packed),
 }
@@ -74,6 +97,8 @@ struct State {
     ended: Option<Reason>,
     /// The driver was woken and has not come by yet.
     awake: bool,
+    /// A long write was given up that may have been sent.
+    has_abandoned: bool,
 }
 
 #[derive(Default)]
@@ -102,6 +127,12 @@ impl Shared {
         self.arrived.wake();
     }
 
+    /// Has the driver look whether the server has all of the long writes that were given up.
+    fn abandon(&self) {
+        self.state.lock().has_abandoned = true;
+        self.arrived.wake();
+    }
+
     /// Returns when the driver reads nothing any more that was lent to a request which was taken back before the call.
     fn wait_for_reader(&self) {
         drop(self.reading.lock());
@@ -109,7 +140,7 @@ impl Shared {
 
     /// Queues a command, and wakes the driver for the first of several, unless an answer will.
     fn push(&self, mut state: crate::sync::MutexGuard<'_, State>, command: Command) {
-        let is_request = matches!(command, Command::Request(_));
+        let is_request = matches!(command, Command::Request { .. });
         state.queue.push_back(command);
         if is_request && state.pace.lets_wait(state.queue.len(), state.slots.unanswered(), Instant::now) {
             return;
@@ -143,6 +174,7 @@ struct Ticket<'a> {
     shared: &'a Shared,
     /// `None` when there is nothing to wait for any more.
     token: Option<Token>,
+    is_long_write: bool,
 }
 
 impl Connection {
@@ -178,7 +210,27 @@ impl Connection {
     ///
     /// That the connection ended, or the deadline passed, and whether the request had been sent.
     pub async fn ask(&self, packed: &mut Packed, deadline: Instant) -> Result<Answers, Unanswered> {
-        let Some(ticket) = self.send(packed, deadline) else {
+        self.exchange(packed, deadline, false).await
+    }
+
+    /// As [`Connection::ask`], for commands that write: when they are long and given up before the server has all of
+    /// them, the connection ends with them.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn ask_to_write(&self, packed: &mut Packed, deadline: Instant) -> Result<Answers, Unanswered> {
+        let is_long_write = packed.length() > LONG_WRITE;
+        self.exchange(packed, deadline, is_long_write).await
+    }
+
+    async fn exchange(
+        &self,
+        packed: &mut Packed,
+        deadline: Instant,
+        is_long_write: bool,
+    ) -> Result<Answers, Unanswered> {
+        let Some(ticket) = self.send(packed, deadline, is_long_write) else {
             return Err(Unanswered::Broken(Broken { sent: false, reason: self.reason() }));
         };
         let (outcome, request) = ticket.await;
@@ -191,14 +243,14 @@ impl Connection {
     }
 
     /// `None` when the connection has ended; the commands stay then.
-    fn send(&self, packed: &mut Packed, deadline: Instant) -> Option<Ticket<'_>> {
+    fn send(&self, packed: &mut Packed, deadline: Instant, is_long_write: bool) -> Option<Ticket<'_>> {
         let mut state = self.shared.state.lock();
         if state.ended.is_some() {
             return None;
         }
         let token = state.slots.take(std::mem::take(packed), deadline);
-        self.shared.push(state, Command::Request(token));
-        Some(Ticket { shared: &self.shared, token: Some(token) })
+        self.shared.push(state, Command::Request { token, is_long_write });
+        Some(Ticket { shared: &self.shared, token: Some(token), is_long_write })
     }
 
     fn reason(&self) -> Reason {
@@ -244,6 +296,9 @@ impl Future for Ticket<'_> {
         let polled = self.shared.state.lock().slots.poll(token, context);
         let Poll::Ready((outcome, packed)) = &polled else { return Poll::Pending };
         self.token = None;
+        if self.is_long_write && *outcome == (Outcome::Late { sent: true }) {
+            self.shared.abandon();
+        }
         if !matches!(outcome, Outcome::Answer(_)) && packed.has_loans() {
             self.shared.wait_for_reader();
         }
@@ -255,6 +310,9 @@ impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         if let Some(token) = self.token.take() {
             self.shared.state.lock().slots.release(token);
+            if self.is_long_write {
+                self.shared.abandon();
+            }
             self.shared.wait_for_reader();
         }
     }

@@ -233,3 +233,59 @@ async fn number_after(commands: &mut (impl AsyncReadExt + Unpin), kind: u8) -> u
     assert_eq!(commands.read_u8().await.expect("open"), b'\n');
     number
 }
+
+/// Sends a request of many bytes, of which the server reads none before its caller gives up; how many it reads then, and
+/// the connection.
+async fn given_up(is_write: bool, waits_for_deadline: bool) -> (usize, Connection) {
+    const LENGTH: usize = 32 << 20;
+    let (connection, mut server, _pushes) = connected().await;
+    let few = Duration::from_millis(200);
+    let deadline = Instant::now() + if waits_for_deadline { few } else { LONG };
+    {
+        let mut packed = Packed::of(&[&vec![b'a'; LENGTH]]);
+        let asked = async {
+            match is_write {
+                true => connection.ask_to_write(&mut packed, deadline).await,
+                false => connection.ask(&mut packed, deadline).await,
+            }
+        };
+        match tokio::time::timeout(if waits_for_deadline { LONG } else { few }, asked).await {
+            Ok(outcome) => assert_eq!(outcome, Err(Unanswered::Late { sent: true })),
+            Err(_) => assert!(!waits_for_deadline, "its deadline passed"),
+        }
+    }
+    tokio::time::sleep(few).await;
+    let (mut read, mut room) = (0, vec![0; 1 << 20]);
+    while let Ok(Ok(count @ 1..)) = tokio::time::timeout(Duration::from_millis(500), server.read(&mut room)).await {
+        read += room[..count].iter().filter(|byte| **byte == b'a').count();
+    }
+    assert!(read <= LENGTH);
+    (LENGTH - read, connection)
+}
+
+#[test]
+fn a_long_write_that_is_given_up_never_reaches_the_server_whole() {
+    for waits_for_deadline in [true, false] {
+        let (missing, connection) = run(given_up(true, waits_for_deadline));
+        assert!(missing > 0 && connection.has_ended(), "by its deadline: {waits_for_deadline}");
+        // Nothing of a read comes too late, and nobody else has to pay for it.
+        let (missing, connection) = run(given_up(false, waits_for_deadline));
+        assert!(missing == 0 && !connection.has_ended(), "by its deadline: {waits_for_deadline}");
+    }
+}
+
+#[test]
+fn a_long_write_that_the_server_has_ends_nothing_when_it_is_given_up() {
+    run(async {
+        let (connection, mut server, _pushes) = connected().await;
+        let word = vec![b'a'; 2 * LONG_WRITE];
+        let deadline = Instant::now() + Duration::from_millis(500);
+        let mut packed = Packed::of(&[&word]);
+        let mut read = vec![0; packed.length()];
+        let reads = async { server.read_exact(&mut read).await.expect("open") };
+        let (outcome, _) = tokio::join!(connection.ask_to_write(&mut packed, deadline), reads);
+        assert_eq!(outcome, Err(Unanswered::Late { sent: true }));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!connection.has_ended(), "{:?}", connection.ended());
+    });
+}

@@ -219,7 +219,7 @@ impl Client {
             let lease = self.lease(deadline).await?;
             let outcome = if how.durability == Durability::None {
                 let lane = if packed.length() > LONG { Lane::Long } else { Lane::Quick };
-                lease.connection(lane).ask(&mut packed, deadline).await
+                lease.connection(lane).ask_to_write(&mut packed, deadline).await
             } else {
                 let submitted = Box::pin(self.submit_durable(&lease, &mut packed, how, deadline)).await?;
                 let Some(outcome) = submitted else { continue };
