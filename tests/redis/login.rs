@@ -123,3 +123,35 @@ fn certificates_that_change_on_the_disk_are_shown_at_the_next_connection() {
     replace(&certificates.client_certificate, &certificates.client_key);
     eventually("a connection", || larder::wait(opened.store.get(b"k"), limit).is_ok_and(|found| found.is_some()));
 }
+
+#[test]
+fn a_user_without_the_right_to_ask_for_the_role_is_told_it_by_the_greeting() {
+    let more = "user app on >plain-secret ~* &* +@all -@dangerous\n".to_owned();
+    let servers = Redis::with_replicas(&Options { more, ..Options::default() }, 1).expect("servers");
+    let on = |server: &Redis| open(&format!("redis://app:plain-secret@{}", server.address()));
+    let limit = Some(std::time::Duration::from_secs(2));
+    let is_refused = |opened: &crate::support::Opened| {
+        let read = larder::wait(opened.store.get(b"k"), limit);
+        read.is_err_and(|error| error.status() == Status::UNAVAILABLE && error.message().contains("replica"))
+    };
+    assert!(is_refused(&on(&servers[1])));
+    let opened = on(&servers[0]);
+    put(&opened.store, b"k", b"1");
+    assert_eq!(opened.store.describe()["role"], "master");
+    // Nobody writes who would be told by a refusal.
+    let address = servers[1].address();
+    let (host, port) = address.rsplit_once(':').expect("host:port");
+    servers[0].ask(&["REPLICAOF", host, port]).expect("demoted");
+    eventually("that it is left", || is_refused(&opened));
+}
+
+#[test]
+fn the_role_of_a_server_that_does_not_say_it_is_unknown() {
+    let more = "rename-command HELLO \"\"\nuser app on >plain-secret ~* &* +@all -role\n".to_owned();
+    let server = Redis::start(&Options { more, ..Options::default() }).expect("a server");
+    let opened = open(&format!("redis://app:plain-secret@{}", server.address()));
+    put(&opened.store, b"k", b"1");
+    assert_eq!(opened.store.describe()["role"], "unknown");
+    server.ask(&["ACL", "SETUSER", "app", "+role"]).expect("given");
+    eventually("its role", || opened.store.describe()["role"] == "master");
+}

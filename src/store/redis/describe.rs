@@ -52,7 +52,8 @@ pub fn store(kind: &str, client: &Client, layout: &Layout) -> Value {
     match &*client.line.borrow() {
         Line::Up(lease) => {
             fields.insert("connected".to_owned(), json!(true));
-            fields.insert("role".to_owned(), json!("master"));
+            let role = if lease.says_role.load(Ordering::Relaxed) { "master" } else { "unknown" };
+            fields.insert("role".to_owned(), json!(role));
             fields.insert("master".to_owned(), json!(lease.address.to_string()));
             fields.insert("server_version".to_owned(), json!(lease.version));
             fields.insert("protocol".to_owned(), json!(lease.protocol));

@@ -37,6 +37,8 @@ pub struct Dialed {
     pub protocol: u8,
     /// The server's version, where it says it.
     pub version: String,
+    /// The answer to `HELLO`; nothing of a server that does not know it.
+    pub hello: Value,
 }
 
 impl Dial {
@@ -58,11 +60,14 @@ impl Dial {
         if greeted.is_err() {
             connection.end("the login failed");
         }
-        let (protocol, version) = greeted?;
-        Ok(Dialed { connection, protocol, version })
+        let hello = greeted?;
+        let protocol = if hello == Value::Nil { 2 } else { 3 };
+        let version = hello.field("version").and_then(Value::as_text).unwrap_or_default().to_owned();
+        Ok(Dialed { connection, protocol, version, hello })
     }
 
-    async fn greet(&self, connection: &Connection, address: &Address, deadline: Instant) -> Result<(u8, String)> {
+    /// The answer to `HELLO`; nothing of a server that speaks the old protocol.
+    async fn greet(&self, connection: &Connection, address: &Address, deadline: Instant) -> Result<Value> {
         let password = self.password.as_ref().map(Secret::reveal).transpose()?.filter(|text| !text.is_empty());
         let user = self.username.as_deref().unwrap_or("default");
         let mut hello: Vec<&[u8]> = vec![b"HELLO", b"3"];
@@ -71,13 +76,13 @@ impl Dial {
         }
         hello.extend([&b"SETNAME"[..], self.client_name.as_bytes()]);
         let answer = self.ask(connection, address, &hello, deadline).await?;
-        let (protocol, version) = match answer.as_error() {
-            None => (3, answer.field("version").and_then(Value::as_text).unwrap_or_default().to_owned()),
+        let hello = match answer.as_error() {
+            None => answer,
             Some(text) if is_auth(text) => return Err(self.refused(address, text, password.is_some())),
             // It does not know the command, or not that version.
             Some(_) => {
                 self.greet_of_old(connection, address, password.as_deref(), deadline).await?;
-                (2, String::new())
+                Value::Nil
             }
         };
         if self.database != 0 {
@@ -87,7 +92,7 @@ impl Dial {
                 return Err(self.unselected(address, text, password.is_some()));
             }
         }
-        Ok((protocol, version))
+        Ok(hello)
     }
 
     /// What it means that the database cannot be selected.

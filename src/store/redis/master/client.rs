@@ -63,6 +63,8 @@ pub struct Client {
     /// The longest value that the server takes, in bytes.
     pub most_bytes: AtomicUsize,
     started: AtomicBool,
+    /// It was told that a server does not say its role.
+    pub has_warned_of_role: AtomicBool,
 }
 
 /// How a write is to be made.
@@ -99,6 +101,7 @@ impl Client {
             may_track: AtomicBool::new(true),
             most_bytes: AtomicUsize::new(MAX_BULK),
             started: AtomicBool::new(false),
+            has_warned_of_role: AtomicBool::new(false),
         })
     }
 

@@ -108,7 +108,7 @@ async fn connect(client: &Arc<Client>, address: &Address) -> Result<Arc<Lease>> 
     let config = &client.config;
     let first = config.server.connect(address, None).await?;
     let mut connections = vec![first.connection];
-    let checked = check(client, address, &connections[0]).await;
+    let checked = check(client, address, &connections[0], &first.hello).await;
     if checked.is_ok() {
         for _ in 1..config.connections {
             match config.server.connect(address, None).await {
@@ -122,11 +122,13 @@ async fn connect(client: &Arc<Client>, address: &Address) -> Result<Arc<Lease>> 
         }
     }
     let lease = Lease::new(address.clone(), first.version, first.protocol, connections);
-    checked.map(|()| Arc::new(lease))
+    lease.says_role.store(checked?, Ordering::Relaxed);
+    Ok(Arc::new(lease))
 }
 
-/// Sees that the server is a master, what its clock and its limits are and what the user may, and loads the scripts.
-async fn check(client: &Client, address: &Address, connection: &Connection) -> Result<()> {
+/// Sees that the server is a master, what its clock and its limits are and what the user may, and loads the scripts; says
+/// whether it tells its role.
+async fn check(client: &Client, address: &Address, connection: &Connection, hello: &Value) -> Result<bool> {
     let unavailable = |text: String| Error::new(Status::UNAVAILABLE, "redis", format!("{address}: {text}"));
     let mut packed = Packed::of(&[b"ROLE"]);
     packed.push(&[b"TIME"]);
@@ -146,8 +148,12 @@ async fn check(client: &Client, address: &Address, connection: &Connection) -> R
     if let Some(Refusal::LoggedOut(error)) = refusal::find(std::slice::from_ref(role)) {
         return Err(error);
     }
-    if let Some(error) = Role::read(role).and_then(|role| no_master(client, address, &role)) {
+    let says = Role::read(role).or_else(|| Role::read_hello(hello));
+    if let Some(error) = says.as_ref().and_then(|role| no_master(client, address, role)) {
         return Err(error);
+    }
+    if says.is_none() {
+        warn_of_role(client, address, role);
     }
     let (facts, scripts) = answers.split_at(answers.len().min(6));
     client.clock.heard(facts.get(1).unwrap_or(&Value::Nil), asked);
@@ -161,15 +167,29 @@ async fn check(client: &Client, address: &Address, connection: &Connection) -> R
         client.most_bytes.store(limit, Ordering::Relaxed);
     }
     match refusal::find(scripts) {
-        None => Ok(()),
+        None => Ok(says.is_some()),
         Some(Refusal::Later(text)) => Err(unavailable(text)),
         Some(Refusal::Final(error) | Refusal::LoggedOut(error)) => {
             // A user without the right to scripts can still read.
             log::write(Level::Warn, "store.redis", || format!("{address}: {}", error.message()));
-            Ok(())
+            Ok(says.is_some())
         }
         Some(Refusal::Demoted | Refusal::NoScript) => Err(unavailable("it is no master".to_owned())),
     }
+}
+
+/// Warns, once, of a server that does not say what it is: to its user it may be a replica, and become one.
+fn warn_of_role(client: &Client, address: &Address, answer: &Value) {
+    if client.has_warned_of_role.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    log::write(Level::Warn, "store.redis", || {
+        let why = plain(answer.as_error().unwrap_or("it answers something else"));
+        format!(
+            "{address} does not say whether it is a master ({why}), so that a replica would be read, and be left only when \
+             it refuses a write; give the user the right to it (ACL SETUSER … +role)"
+        )
+    });
 }
 
 /// Why a server of this role cannot be the master; `None` of a master.
@@ -215,21 +235,31 @@ async fn another(client: &Client, than: &Address) -> Address {
     }
 }
 
-/// Asks the master for its role now and then, and for its time.
+/// Asks the master for its role now and then, and for its time. A user may have the right to `ROLE` or not, and be given
+/// it or lose it; to `HELLO` has every user who logged in by it.
 async fn watch_role(client: &Client, lease: &Lease) -> Reason {
     let mut tick = tokio::time::interval_at(Instant::now() + ROLE_INTERVAL, ROLE_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut by_hello = false;
     loop {
         tick.tick().await;
         // A server that says nothing the connection itself notices.
-        let mut packed = Packed::of(&[b"ROLE"]);
+        let mut packed = Packed::of(&[if by_hello { &b"HELLO"[..] } else { b"ROLE" }]);
         packed.push(&[b"TIME"]);
         let asked = client.clock.ask();
         let answers = lease.connection(Lane::Quick).call(packed, Instant::now() + ROLE_INTERVAL).await;
-        let Ok([role, time]) = answers.as_deref() else { continue };
-        if let Some(Role::Replica | Role::Sentinel { .. }) = Role::read(role) {
-            return "it is a replica now".into();
-        }
+        let Ok([answer, time]) = answers.as_deref() else { continue };
         client.clock.heard(time, asked);
+        let role = if by_hello { Role::read_hello(answer) } else { Role::read(answer) };
+        match role {
+            Some(Role::Replica | Role::Sentinel { .. }) => return "it is a replica now".into(),
+            Some(Role::Master { .. }) => lease.says_role.store(true, Ordering::Relaxed),
+            None if lease.protocol == 3 && !by_hello => by_hello = true,
+            None => {
+                lease.says_role.store(false, Ordering::Relaxed);
+                warn_of_role(client, &lease.address, answer);
+                by_hello = false;
+            }
+        }
     }
 }

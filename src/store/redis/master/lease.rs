@@ -1,7 +1,7 @@
 //! The master of this moment, and the connections to it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::time::Instant;
 
@@ -35,6 +35,8 @@ pub struct Lease {
     pub version: String,
     /// Of the protocol.
     pub protocol: u8,
+    /// Whether it says that it is the master, and not only nothing else.
+    pub says_role: AtomicBool,
     connections: Vec<Connection>,
     turn: AtomicUsize,
     committer: Mutex<Option<Arc<Committer>>>,
@@ -45,8 +47,8 @@ pub struct Lease {
 impl Lease {
     /// A lease on connections to `address`; at least one.
     pub fn new(address: Address, version: String, protocol: u8, connections: Vec<Connection>) -> Lease {
-        let (turn, committer, making) = Default::default();
-        Lease { address, version, protocol, connections, turn, committer, making }
+        let (says_role, turn, committer, making) = Default::default();
+        Lease { address, version, protocol, says_role, connections, turn, committer, making }
     }
 
     /// A connection for a request.

@@ -1,4 +1,4 @@
-//! What a server says that it is, in its answer to `ROLE`.
+//! What a server says that it is, in its answer to `ROLE`, or to `HELLO` where its user has no right to `ROLE`.
 
 use crate::store::redis::connection::Address;
 use crate::store::redis::wire::Value;
@@ -46,6 +46,18 @@ impl Role {
         }
     }
 
+    /// The role in an answer to `HELLO`, which says nothing of replicas and masters; `None` when it is none.
+    pub fn read_hello(answer: &Value) -> Option<Role> {
+        let text = |name| answer.field(name).and_then(Value::as_text);
+        if text("mode") == Some("sentinel") {
+            return Some(Role::Sentinel { masters: Vec::new() });
+        }
+        match text("role")? {
+            "master" => Some(Role::Master { offset: 0, replicas: Vec::new() }),
+            _ => Some(Role::Replica),
+        }
+    }
+
     fn read_master(parts: &[Value]) -> Option<Role> {
         let number = |value: &Value| u64::try_from(value.as_integer()?).ok();
         let offset = parts.get(1).and_then(number)?;
@@ -80,5 +92,14 @@ mod tests {
         assert_eq!(Role::read(&sentinel), Some(Role::Sentinel { masters }));
         assert_eq!(Role::read(&Value::Error("NOPERM".into())), None);
         assert_eq!(Role::read(&Value::Array(vec![text("master")])), None);
+    }
+    #[test]
+    fn a_greeting_tells_the_role_too() {
+        let of = |words: &[&'static str]| Role::read_hello(&Value::Array(words.iter().copied().map(text).collect()));
+        assert_eq!(of(&["mode", "standalone", "role", "master"]), Some(Role::Master { offset: 0, replicas: vec![] }));
+        assert_eq!(of(&["mode", "standalone", "role", "replica"]), Some(Role::Replica));
+        assert_eq!(of(&["mode", "sentinel", "modules", ""]), Some(Role::Sentinel { masters: vec![] }));
+        assert_eq!(of(&["mode", "standalone"]), None);
+        assert_eq!((Role::read_hello(&Value::Nil), Role::read_hello(&Value::Error("NOPERM".into()))), (None, None));
     }
 }
