@@ -89,3 +89,26 @@ fn fails_for_its_role<T: std::fmt::Debug>(answer: Result<T>) {
     assert_eq!(error.status(), Status::UNAVAILABLE, "{error}");
     assert!(error.message().contains("it is a replica, although the sentinels name it"), "{error}");
 }
+
+#[test]
+fn a_learned_sentinel_that_comes_back_under_another_address_is_followed_there_alone() {
+    let mut group = Group::start(&Options::default(), &Options::default()).expect("a group");
+    let opened = on_sentinel(&group.sentinels[0]);
+    put(&opened.store, b"k", b"1");
+    let listed = || -> Vec<(String, bool)> {
+        let about = opened.store.describe();
+        let listed = about["sentinels"].as_array().expect("a list").clone();
+        let of = |sentinel: &serde_json::Value| {
+            (sentinel["address"].as_str().expect("one").to_owned(), sentinel["reachable"] == true)
+        };
+        listed.iter().map(of).collect()
+    };
+    eventually("all of them", || listed().iter().filter(|(_, heard)| *heard).count() == 3);
+    let before = group.sentinels[2].address();
+    group.sentinels[2].move_to_another_port().expect("it comes back");
+    let after = group.sentinels[2].address();
+    eventually("its new address and not its old one", || {
+        let listed = listed();
+        listed.contains(&(after.clone(), true)) && !listed.iter().any(|(address, _)| *address == before)
+    });
+}

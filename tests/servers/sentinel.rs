@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::directory::Directory;
 use super::process::{Process, Program};
 use super::redis::{Endpoint, Options, Redis};
-use super::{PATIENCE, Result, retry, tools, wait_for};
+use super::{PATIENCE, Result, ports, retry, tools, wait_for};
 
 /// The name under which sentinels know the master.
 pub const MASTER: &str = "larder";
@@ -29,7 +29,7 @@ pub struct Sentinel {
     endpoint: Endpoint,
     process: Process,
     // Removed after the process is gone.
-    _directory: Directory,
+    directory: Directory,
 }
 
 impl Group {
@@ -138,7 +138,7 @@ impl Sentinel {
             log: directory.file("log"),
             namespace: endpoint.place.namespace.clone(),
         })?;
-        let mut sentinel = Sentinel { endpoint, process, _directory: directory };
+        let mut sentinel = Sentinel { endpoint, process, directory };
         sentinel.wait_until_ready()?;
         Ok(sentinel)
     }
@@ -161,6 +161,23 @@ impl Sentinel {
     pub fn start_again(&mut self) -> Result<()> {
         self.process.start_again()?;
         self.wait_until_ready()
+    }
+
+    /// Stops it and starts it again on another port with what it knew, as when a pod gets another address.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come up.
+    pub fn move_to_another_port(&mut self) -> Result<()> {
+        self.process.kill();
+        let path = self.directory.file("sentinel.conf");
+        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        let before = format!("port {}", self.endpoint.port);
+        self.endpoint.port = ports::free(1)[0];
+        let after = format!("port {}", self.endpoint.port);
+        let lines: Vec<&str> = text.lines().map(|line| if line == before { after.as_str() } else { line }).collect();
+        self.directory.write("sentinel.conf", &(lines.join("\n") + "\n"))?;
+        self.start_again()
     }
 
     /// What it says to a command.

@@ -41,17 +41,22 @@ const CHANNELS: [&[u8]; 11] = [
     b"+sentinel",
 ];
 
-/// Listens to a sentinel until it turns out to be one that is heard by another address: connects again whenever the
-/// connection ends.
+/// Listens to a sentinel until it turns out to be one that is heard by another address, or until one that was learned has
+/// been away for long: connects again whenever the connection ends.
 pub(super) async fn follow(monitor: &std::sync::Arc<Monitor>, address: &Address) {
     let mut backoff = Backoff::new(FIRST_RECONNECT_DELAY, monitor.max_delay);
     let mut was_heard = true;
+    let mut lost_at = None;
     loop {
         let begun = Instant::now();
         let error = match session(monitor, address).await {
             Ok(HeardElsewhere) => return monitor.forget(address),
             Err(error) => error,
         };
+        if monitor.is_heard(address) {
+            lost_at = None;
+        }
+        let away = lost_at.get_or_insert_with(Instant::now).elapsed();
         if begun.elapsed() > PATIENCE {
             backoff.reset();
             was_heard = true;
@@ -60,6 +65,9 @@ pub(super) async fn follow(monitor: &std::sync::Arc<Monitor>, address: &Address)
             log::write(Level::Warn, "store.redis", || error.to_string());
         }
         monitor.saw(address, Err(error));
+        if monitor.gives_up(address, away) {
+            return monitor.forget(address);
+        }
         tokio::time::sleep(backoff.next_delay()).await;
     }
 }
@@ -134,7 +142,7 @@ async fn ask(
     for other in answers.get(4).and_then(Value::as_array).unwrap_or_default() {
         let id = other.field("runid").and_then(Value::as_text).unwrap_or_default();
         if let Some(address) = view::instance(other).filter(|_| !monitor.hears(id)) {
-            monitor.follow(address);
+            monitor.learn(address, view::is_down(other));
         }
     }
     Ok(())

@@ -29,6 +29,11 @@ use view::{Decision, Named, View};
 
 /// The most sentinels that are followed.
 const MOST: usize = 32;
+/// The most of them while one is learned that is down to others. Sentinels never forget each other, and list those of pods
+/// that are gone for good.
+const MOST_WITH_DOWN: usize = 16;
+/// How long one that was learned is away until it is not followed any more; it is learned again where others list it.
+const LONG_AWAY: Duration = Duration::from_secs(60);
 
 /// One sentinel, as it was last heard.
 #[derive(Clone, Debug, Default)]
@@ -109,18 +114,18 @@ impl Monitor {
             return;
         }
         for address in self.configured.clone() {
-            self.follow(address);
+            self.follow(address, MOST);
         }
     }
 
-    /// Follows one more sentinel.
-    fn follow(self: &Arc<Self>, address: Address) {
-        {
-            let sightings = &mut self.heard.lock().sightings;
-            if sightings.len() >= MOST || sightings.contains_key(&address) {
-                return;
-            }
-            sightings.insert(address.clone(), Sighting::default());
+    /// Follows one more sentinel, which others know.
+    fn learn(self: &Arc<Self>, address: Address, is_down: bool) {
+        self.follow(address, if is_down { MOST_WITH_DOWN } else { MOST });
+    }
+
+    fn follow(self: &Arc<Self>, address: Address, most: usize) {
+        if !self.admit(&address, most) {
+            return;
         }
         let monitor = Arc::clone(self);
         tokio::spawn(async move {
@@ -129,6 +134,31 @@ impl Monitor {
                 () = monitor.closed.raised() => {}
             }
         });
+    }
+
+    /// Notes that a sentinel is followed from now on; false when it is already, or when there are so many.
+    fn admit(&self, address: &Address, most: usize) -> bool {
+        let sightings = &mut self.heard.lock().sightings;
+        if sightings.len() >= most || sightings.contains_key(address) {
+            return false;
+        }
+        sightings.insert(address.clone(), Sighting::default());
+        true
+    }
+
+    /// Whether the sentinel at an address can be asked.
+    fn is_heard(&self, address: &Address) -> bool {
+        self.heard.lock().sightings.get(address).is_some_and(|sighting| sighting.view.is_some())
+    }
+
+    /// Whether a sentinel that cannot be asked need not be followed any more: nobody configured it, and it has been away
+    /// for long, or has another address now, as one has that moved to another pod.
+    fn gives_up(&self, address: &Address, away: Duration) -> bool {
+        if self.configured.contains(address) {
+            return false;
+        }
+        let id = self.heard.lock().sightings.get(address).map(|sighting| sighting.id.clone());
+        away >= LONG_AWAY || id.is_some_and(|id| self.hears(&id))
     }
 
     /// Whether a sentinel of this id is heard already, by whatever address: containers announce others than they have outside.
@@ -317,6 +347,31 @@ mod tests {
         assert_eq!(monitor.decided(), None);
         monitor.saw(&at(11), naming("a", 2, 2, 3));
         assert_eq!(monitor.decided(), Some(at(2)));
+    }
+
+    #[test]
+    fn a_learned_sentinel_is_not_followed_any_more_that_was_away_for_long_or_moved() {
+        let sentinels = Sentinels { addresses: vec![at(1)], master: "m".to_owned() };
+        let dial = Monitor::naming(at(9)).dial.clone();
+        let monitor = Monitor::new(&sentinels, dial, Duration::ZERO, Signal::default());
+        let (short, long) = (LONG_AWAY - Duration::from_millis(1), LONG_AWAY);
+        for (port, id) in [(1, "a"), (2, "b")] {
+            monitor.saw(&at(port), naming(id, 9, 1, 2));
+            monitor.saw(&at(port), lost());
+        }
+        assert_eq!([short, long].map(|away| monitor.gives_up(&at(1), away)), [false, false]);
+        assert_eq!([short, long].map(|away| monitor.gives_up(&at(2), away)), [false, true]);
+        for port in 3..=MOST as u16 {
+            assert!(monitor.admit(&at(port), MOST));
+        }
+        assert!(!monitor.admit(&at(100), MOST));
+        assert!(!monitor.gives_up(&at(3), short), "who never said who it is");
+        monitor.forget(&at(3));
+        assert!(!monitor.admit(&at(100), MOST_WITH_DOWN));
+        assert!(monitor.admit(&at(100), MOST));
+        // The same one by its new address.
+        monitor.saw(&at(100), naming("b", 9, 1, 2));
+        assert!(monitor.gives_up(&at(2), Duration::ZERO));
     }
 
     #[test]

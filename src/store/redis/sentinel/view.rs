@@ -127,7 +127,8 @@ fn replaced(master: &Value, named: &Address) -> Option<Listed> {
     Some(Listed { address, is_down: is_down(master), reported, priority, offset: Some(0) })
 }
 
-fn is_down(instance: &Value) -> bool {
+/// Whether the sentinel that lists an instance takes it for down.
+pub fn is_down(instance: &Value) -> bool {
     let flags = instance.field("flags").and_then(Value::as_text).unwrap_or_default();
     flags.split(',').any(|flag| flag == "s_down")
 }
