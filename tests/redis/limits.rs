@@ -97,6 +97,23 @@ fn a_user_who_may_not_make_transactions_writes_long_values_too() {
 }
 
 #[test]
+fn a_user_who_loses_the_right_to_transactions_is_told_what_its_writes_came_to() {
+    let server = configured("user plain on >plain-secret ~* &* +@all\n");
+    for taken in ["multi", "exec"] {
+        server.ask(&["ACL", "SETUSER", "plain", "+@all"]).expect("given");
+        let opened = open(&format!("redis://plain:plain-secret@{}", server.address()));
+        let mut last = put(&opened.store, b"k", &[0; 20_000]);
+        server.ask(&["ACL", "SETUSER", "plain", &format!("-{taken}")]).expect("taken");
+        for number in 1..4 {
+            let long = vec![number; 20_000];
+            let revision = put(&opened.store, b"k", &long);
+            assert!(revision > last && value(&opened.store, b"k") == Some(long), "{taken}: {number}");
+            last = revision;
+        }
+    }
+}
+
+#[test]
 fn a_user_who_may_not_ask_for_replicas_is_told_which_right_durable_writes_need() {
     let users = "user none on >plain-secret ~* &* +@all -role\nuser half on >plain-secret ~* &* +@all -wait\n";
     let server = configured(users);

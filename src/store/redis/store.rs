@@ -66,7 +66,7 @@ impl RedisStore {
         let terms = Terms {
             lifespan_ms: self.client.config.lifespan_ms,
             revision: self.client.revisions.propose(self.client.clock.unix_us()),
-            may_transact: durability == Durability::None && self.client.may_transact.load(Ordering::Relaxed),
+            may_transact: durability == Durability::None,
         };
         writing::put(&self.layout, key, value, options, terms).map(|command| (command, durability))
     }
@@ -151,7 +151,8 @@ async fn put(client: &Arc<Client>, mut command: Command, durability: Durability)
     Ok(outcome)
 }
 
-/// Sends a command that writes, once more in another way where that is needed, and reads what it came to.
+/// Sends a command that writes, once more in another way where it was a transaction that came to nothing, and reads what it
+/// came to.
 async fn write(client: &Arc<Client>, command: &mut Command, durability: Durability) -> Result<Outcome> {
     let deadline = client.deadline();
     if let Some(compares) = command.compares.take()
@@ -159,12 +160,12 @@ async fn write(client: &Arc<Client>, command: &mut Command, durability: Durabili
     {
         return Ok(outcome);
     }
-    let how = Write { durability, has_written: command.has_written };
+    let how = Write { durability, has_written: command.has_written, transacts: command.otherwise.is_some() };
     let answer = client.write_until(std::mem::take(&mut command.packed), how, deadline).await?;
     match &command.otherwise {
         Some(otherwise) if !(command.has_written)(&answer) => {
             let script = otherwise.command();
-            let how = Write { durability, has_written: script.has_written };
+            let how = Write { durability, has_written: script.has_written, transacts: false };
             script.meaning.outcome(&Box::pin(client.write_until(script.packed, how, deadline)).await?)
         }
         _ => command.meaning.outcome(&answer),
@@ -226,7 +227,7 @@ async fn unlink<K: AsRef<[u8]>>(client: &Arc<Client>, full: &[K], durability: Du
         for key in chunk {
             packed.word(key.as_ref());
         }
-        let how = Write { durability, has_written: writing::is_positive };
+        let how = Write { durability, has_written: writing::is_positive, transacts: false };
         removed += count(&[client.write(packed, how).await?]);
     }
     client.counters.removed(removed);
@@ -362,7 +363,11 @@ impl Store for RedisStore {
             let key = key.to_vec();
             return self.once_time_is_known(move |store| store.touch(&key, lifetime));
         }
-        let how = Write { durability: self.durability(Durability::Default), has_written: writing::is_positive };
+        let how = Write {
+            durability: self.durability(Durability::Default),
+            has_written: writing::is_positive,
+            transacts: false,
+        };
         let client = Arc::clone(&self.client);
         Reply::pending(async move { Ok(writing::is_positive(&client.write(packed, how).await?)) })
     }

@@ -16,10 +16,12 @@ use crate::error::{Error, Result, Status};
 use crate::runtime::Signal;
 use crate::store::options::Durability;
 use crate::store::redis::config::{Place, RedisConfig};
+use crate::store::redis::connection::handshake::plain;
 use crate::store::redis::connection::{Answers, Unanswered};
 use crate::store::redis::master::keeper;
 use crate::store::redis::master::lease::{LONG, Lane, Lease};
 use crate::store::redis::master::refusal::{self, Refusal};
+use crate::store::redis::master::transaction;
 use crate::store::redis::records::layout::MAX_BULK;
 use crate::store::redis::revisions::Revisions;
 use crate::store::redis::script;
@@ -56,8 +58,6 @@ pub struct Client {
     pub revisions: Revisions,
     /// What time it is on the master.
     pub clock: Arc<ServerClock>,
-    /// Whether the user may make transactions.
-    pub may_transact: AtomicBool,
     /// Whether the server tells the user of changes.
     pub may_track: AtomicBool,
     /// The longest value that the server takes, in bytes.
@@ -74,6 +74,8 @@ pub struct Write {
     pub durability: Durability,
     /// Whether an answer means that something was written.
     pub has_written: fn(&Value) -> bool,
+    /// Whether it is a transaction. It comes to nothing where the user may make none.
+    pub transacts: bool,
 }
 
 impl Client {
@@ -97,7 +99,6 @@ impl Client {
             line,
             revisions: Revisions::default(),
             clock: Arc::default(),
-            may_transact: AtomicBool::new(false),
             may_track: AtomicBool::new(true),
             most_bytes: AtomicUsize::new(MAX_BULK),
             started: AtomicBool::new(false),
@@ -220,6 +221,9 @@ impl Client {
     pub async fn write_until(self: &Arc<Self>, mut packed: Packed, how: Write, deadline: Instant) -> Result<Value> {
         loop {
             let lease = self.lease(deadline).await?;
+            if how.transacts && !lease.may_transact.load(Ordering::Relaxed) {
+                return Ok(Value::Nil);
+            }
             let outcome = if how.durability == Durability::None {
                 let lane = if packed.length() > LONG { Lane::Long } else { Lane::Quick };
                 lease.connection(lane).ask_to_write(&mut packed, deadline).await
@@ -229,6 +233,9 @@ impl Client {
                 outcome
             };
             match outcome {
+                Ok(answers) if how.transacts && transaction::judge(&answers).is_some() => {
+                    return settle(&lease, &answers);
+                }
                 Ok(mut answers) => match refusal::find(&answers) {
                     None => return Ok(answers.pop().unwrap_or(Value::Nil)),
                     Some(refusal) => Box::pin(self.heed(refusal, &lease, deadline)).await?,
@@ -311,6 +318,32 @@ impl Client {
         self.closed.raise();
         if let Line::Up(lease) = self.line.send_replace(Line::Down(Some(Error::closed("store")))) {
             lease.retire("the store was closed");
+        }
+    }
+}
+
+/// What a transaction came to that was none; its lease takes no more of them.
+#[cold]
+fn settle(lease: &Lease, answers: &[Value]) -> Result<Value> {
+    lease.may_transact.store(false, Ordering::Relaxed);
+    match transaction::judge(answers) {
+        None => Ok(Value::Nil),
+        Some(transaction::Broken::Written) => Ok(Value::Array(answers[1..3].to_vec())),
+        Some(transaction::Broken::Unwritten { is_open }) => {
+            if is_open {
+                lease.retire("the server does not end a transaction for this user");
+            }
+            Ok(Value::Nil)
+        }
+        Some(transaction::Broken::Torn) => {
+            let why = answers[2].as_error().unwrap_or_default();
+            let text = format!(
+                "{}: the record was not written ({}), and what it was to replace may be gone, because the server refused \
+                 the transaction in which both belong; read to see",
+                lease.address,
+                plain(why)
+            );
+            Err(Error::new(Status::AMBIGUOUS, "redis", text))
         }
     }
 }

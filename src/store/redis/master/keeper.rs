@@ -122,13 +122,22 @@ async fn connect(client: &Arc<Client>, address: &Address) -> Result<Arc<Lease>> 
         }
     }
     let lease = Lease::new(address.clone(), first.version, first.protocol, connections);
-    lease.says_role.store(checked?, Ordering::Relaxed);
+    let checked = checked?;
+    lease.says_role.store(checked.says_role, Ordering::Relaxed);
+    lease.may_transact.store(checked.may_transact, Ordering::Relaxed);
     Ok(Arc::new(lease))
 }
 
-/// Sees that the server is a master, what its clock and its limits are and what the user may, and loads the scripts; says
-/// whether it tells its role.
-async fn check(client: &Client, address: &Address, connection: &Connection, hello: &Value) -> Result<bool> {
+/// What was found of a server that is to be the master.
+struct Checked {
+    /// Whether it says that it is.
+    says_role: bool,
+    /// Whether the user may make transactions.
+    may_transact: bool,
+}
+
+/// Sees that the server is a master, what its clock and its limits are and what the user may, and loads the scripts.
+async fn check(client: &Client, address: &Address, connection: &Connection, hello: &Value) -> Result<Checked> {
     let unavailable = |text: String| Error::new(Status::UNAVAILABLE, "redis", format!("{address}: {text}"));
     let mut packed = Packed::of(&[b"ROLE"]);
     packed.push(&[b"TIME"]);
@@ -157,9 +166,9 @@ async fn check(client: &Client, address: &Address, connection: &Connection, hell
     }
     let (facts, scripts) = answers.split_at(answers.len().min(6));
     client.clock.heard(facts.get(1).unwrap_or(&Value::Nil), asked);
+    let mut checked = Checked { says_role: says.is_some(), may_transact: false };
     if let [_, _, multi, exec, limit, tracking] = facts {
-        let may_transact = multi.as_error().is_none() && exec.as_error().is_none();
-        client.may_transact.store(may_transact, Ordering::Relaxed);
+        checked.may_transact = multi.as_error().is_none() && exec.as_error().is_none();
         client.may_track.store(tracking.as_error().is_none(), Ordering::Relaxed);
         // Many do not let their users ask for it.
         let limit = limit.field("proto-max-bulk-len").and_then(Value::as_integer);
@@ -167,12 +176,12 @@ async fn check(client: &Client, address: &Address, connection: &Connection, hell
         client.most_bytes.store(limit, Ordering::Relaxed);
     }
     match refusal::find(scripts) {
-        None => Ok(says.is_some()),
+        None => Ok(checked),
         Some(Refusal::Later(text)) => Err(unavailable(text)),
         Some(Refusal::Final(error) | Refusal::LoggedOut(error)) => {
             // A user without the right to scripts can still read.
             log::write(Level::Warn, "store.redis", || format!("{address}: {}", error.message()));
-            Ok(says.is_some())
+            Ok(checked)
         }
         Some(Refusal::Demoted | Refusal::NoScript) => Err(unavailable("it is no master".to_owned())),
     }

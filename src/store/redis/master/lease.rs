@@ -37,6 +37,8 @@ pub struct Lease {
     pub protocol: u8,
     /// Whether it says that it is the master, and not only nothing else.
     pub says_role: AtomicBool,
+    /// Whether the user may make transactions.
+    pub may_transact: AtomicBool,
     connections: Vec<Connection>,
     turn: AtomicUsize,
     committer: Mutex<Option<Arc<Committer>>>,
@@ -47,8 +49,8 @@ pub struct Lease {
 impl Lease {
     /// A lease on connections to `address`; at least one.
     pub fn new(address: Address, version: String, protocol: u8, connections: Vec<Connection>) -> Lease {
-        let (says_role, turn, committer, making) = Default::default();
-        Lease { address, version, protocol, says_role, connections, turn, committer, making }
+        let (says_role, may_transact, turn, committer, making) = Default::default();
+        Lease { address, version, protocol, says_role, may_transact, connections, turn, committer, making }
     }
 
     /// A connection for a request.

@@ -9,3 +9,4 @@ pub mod replicas;
 mod request;
 pub mod rights;
 pub mod role;
+pub mod transaction;

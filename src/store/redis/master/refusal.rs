@@ -4,7 +4,8 @@ use crate::error::{Error, Status};
 use crate::store::redis::connection::handshake::plain;
 use crate::store::redis::wire::Value;
 
-/// What is to be done about a refusal. None of the refused commands was executed.
+/// What is to be done about a refusal. The command that was refused was not executed; others of the same request may have
+/// been, unless they are a transaction ([`super::transaction`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The server is no master any more: leave it, and ask the next one.

@@ -74,7 +74,7 @@ pub struct Terms {
     pub lifespan_ms: u64,
     /// The revision that is proposed for it.
     pub revision: u64,
-    /// Whether it may be a transaction, which has several answers.
+    /// Whether it may be a transaction, which has several answers. Whether the user may make one is seen when it is sent.
     pub may_transact: bool,
 }
 
