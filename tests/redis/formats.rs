@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::Status;
-use larder::store::options::{Lifetime, PutOptions, Term};
+use larder::store::options::{Condition, Lifetime, PutOptions, Term};
 use larder::store::record::Metadata;
 
 use crate::support::{SERVER, done, on_server, put, value, wait};
@@ -60,6 +60,39 @@ fn a_foreign_value_under_a_larder_key_is_corrupt_and_a_foreign_type_too() {
     for key in [b"a", b"b"] {
         assert_eq!(wait(opened.store.get(key)).expect_err("foreign").status(), Status::CORRUPT);
     }
+}
+
+#[test]
+fn a_foreign_value_has_no_revision_and_is_replaced_by_a_put_and_by_nothing_else() {
+    let opened = on_server("larder", "foreign-bytes", "");
+    let store = &opened.store;
+    let full = "larder:d:foreign-bytes:k";
+    let lifetime = Lifetime { lifespan: Term::For(Duration::from_secs(60)), max_idle: Term::Default };
+    let is_corrupt = |status: Status| assert_eq!(status, Status::CORRUPT);
+    // Empty, shorter than a revision's place, shorter than an envelope's header, and longer.
+    for length in [0, 5, 20, 2000] {
+        let foreign = "x".repeat(length);
+        SERVER.ask(&["SET", full, &foreign]).expect("written");
+        for condition in [Condition::IfAbsent, Condition::IfRevision(0x7878_7878_7878_7878), Condition::IfRevision(7)] {
+            let options = PutOptions { condition, ..PutOptions::default() };
+            is_corrupt(wait(store.put(b"k", b"v", &options)).expect_err("foreign").status());
+        }
+        for revision in [None, Some(7)] {
+            is_corrupt(wait(store.remove(b"k", revision)).expect_err("foreign").status());
+        }
+        is_corrupt(wait(store.touch(b"k", lifetime)).expect_err("foreign").status());
+        assert_eq!(SERVER.ask(&["GET", full]).expect("a value"), foreign);
+        // By the script, and by a transaction.
+        for value_length in [10, 16 << 10] {
+            SERVER.ask(&["SET", full, &foreign]).expect("written");
+            let value = vec![b'v'; value_length];
+            let first = put(store, b"k", &value);
+            assert!(first < 1 << 52, "{first:#x}, {length}");
+            assert!(put(store, b"k", &value) > first, "{length}");
+        }
+        done(wait(store.remove(b"k", None)));
+    }
+    assert_eq!(wait(store.touch(b"k", lifetime)), Ok(false));
 }
 
 #[test]

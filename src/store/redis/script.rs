@@ -2,10 +2,12 @@
 //!
 //! The revision of the `larder` format stands in the envelope's place for it. A put proposes one
 //! ([`super::revisions`]); the server takes it when it is above that of the record that is replaced, and the next one
-//! after that record's otherwise. A number of Lua is a double, which is exact to 2^53; microseconds since 1970 are below
-//! until the year 2255. In the other formats there is no place for a revision, and the content's [`fingerprint`] stands for
-//! it. A script can compare contents by their SHA-1 only, which is 4 µs of 16 KiB and would be paid by every read and write;
-//! so a conditional write, which is rare, reads what is there, and names its SHA-1 to the script.
+//! after that record's otherwise. What does not begin as an envelope has no revision, whatever stands in its place: a put
+//! replaces it, and all else refuses it, as reading does. A number of Lua is a double, which is exact to 2^53;
+//! microseconds since 1970 are below until the year 2255. In the other formats there is no place for a revision, and the
+//! content's [`fingerprint`] stands for it. A script can compare contents by their SHA-1 only, which is 4 µs of 16 KiB and
+//! would be paid by every read and write; so a conditional write, which is rare, reads what is there, and names its SHA-1
+//! to the script.
 //!
 //! A value that is handed to a script is copied several times: of 16 KiB, 27 µs of the server's time where a plain `SET`
 //! takes 5. Hence [`Scripts::clear`], which lets a transaction write a long value without a script touching it.
@@ -51,48 +53,75 @@ pub struct Scripts {
     pub remove_bare_if: Script,
 }
 
+/// Reads the beginning of a value as `o`, to its byte `$last`; as `e` whether it is an envelope's, of the version whose places
+/// the scripts know. What is cut short is none.
+macro_rules! is_envelope {
+    ($key:literal, $last:literal) => {
+        concat!(
+            "local o=redis.call('GETRANGE',",
+            $key,
+            ",0,",
+            $last,
+            ") local e=#o==",
+            $last,
+            "+1 and string.sub(o,1,4)=='\\245LR\\1' "
+        )
+    };
+}
+
+/// What becomes of a conditional script where something else than an envelope is.
+macro_rules! refuse_other {
+    () => {
+        "elseif #o>0 or redis.call('EXISTS',KEYS[1])==1 then return redis.error_reply('WRONGTYPE not an envelope') "
+    };
+}
+
 /// The scripts.
 pub static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
-    put: script(
-        "local k,v,r=KEYS[1],ARGV[1],tonumber(ARGV[2]) \
-         local o=redis.call('GETRANGE',k,8,15) \
-         if #o==8 then local p=struct.unpack('<I8',o) \
+    put: script(concat!(
+        "local k,v,r=KEYS[1],ARGV[1],tonumber(ARGV[2]) ",
+        is_envelope!("k", "15"),
+        "if e then local p=struct.unpack('<I8',o,9) \
          if p>=r then r=p+1 v=string.sub(v,1,8)..struct.pack('<I8',r)..string.sub(v,17) end end \
          if ARGV[3] then redis.call('SET',k,v,'PX',ARGV[3]) else redis.call('SET',k,v) end \
-         return r",
-    ),
-    clear: script(
-        "local o=redis.call('GETRANGE',KEYS[1],8,15) \
-         if #o==8 then \
-         if struct.unpack('<I8',o)>=tonumber(ARGV[1]) then return 0 end \
-         redis.call('DEL',KEYS[1]) end \
-         return 1",
-    ),
-    put_if: script(
-        "local o=redis.call('GETRANGE',KEYS[1],8,15) local p=0 \
-         if #o==8 then p=struct.unpack('<I8',o) \
-         elseif redis.call('EXISTS',KEYS[1])==1 then return redis.error_reply('WRONGTYPE not an envelope') end \
+         return r"
+    )),
+    clear: script(concat!(
+        is_envelope!("KEYS[1]", "15"),
+        "if e and struct.unpack('<I8',o,9)>=tonumber(ARGV[1]) then return 0 end \
+         if #o>0 then redis.call('DEL',KEYS[1]) end \
+         return 1"
+    )),
+    put_if: script(concat!(
+        is_envelope!("KEYS[1]", "15"),
+        "local p=0 \
+         if e then p=struct.unpack('<I8',o,9) ",
+        refuse_other!(),
+        "end \
          if p~=tonumber(ARGV[4]) then return -p end \
          local t=redis.call('TIME') local r=t[1]*1000000+t[2] if p>=r then r=p+1 end \
          local v=ARGV[1]..struct.pack('<I8',r)..ARGV[2] \
          if ARGV[3]=='0' then redis.call('SET',KEYS[1],v) else redis.call('SET',KEYS[1],v,'PX',ARGV[3]) end \
-         return r",
-    ),
-    remove: script(
-        "local o=redis.call('GETRANGE',KEYS[1],8,15) local e=tonumber(ARGV[1]) \
-         if #o<8 then \
-         if redis.call('EXISTS',KEYS[1])==0 then return 0 end \
-         return redis.error_reply('WRONGTYPE not an envelope') end \
-         local p=struct.unpack('<I8',o) \
+         return r"
+    )),
+    remove: script(concat!(
+        is_envelope!("KEYS[1]", "15"),
+        "if not e then if #o==0 and redis.call('EXISTS',KEYS[1])==0 then return 0 ",
+        refuse_other!(),
+        "end end \
+         local p,e=struct.unpack('<I8',o,9),tonumber(ARGV[1]) \
          if e~=0 and e~=p then return -p end \
-         redis.call('DEL',KEYS[1]) return p",
-    ),
-    touch: script(
-        "if redis.call('STRLEN',KEYS[1])<40 then return 0 end \
+         redis.call('DEL',KEYS[1]) return p"
+    )),
+    touch: script(concat!(
+        is_envelope!("KEYS[1]", "39"),
+        "if not e then if #o==0 and redis.call('EXISTS',KEYS[1])==0 then return 0 ",
+        refuse_other!(),
+        "end end \
          redis.call('SETRANGE',KEYS[1],24,ARGV[2]) \
          if ARGV[1]=='0' then redis.call('PERSIST',KEYS[1]) else redis.call('PEXPIRE',KEYS[1],ARGV[1]) end \
-         return 1",
-    ),
+         return 1"
+    )),
     touch_bare: script(
         "if redis.call('EXISTS',KEYS[1])==0 then return 0 end \
          if ARGV[1]=='0' then redis.call('PERSIST',KEYS[1]) else redis.call('PEXPIRE',KEYS[1],ARGV[1]) end \
@@ -169,5 +198,22 @@ mod tests {
         assert_eq!(fingerprint(b"abc"), 0x78a_f5f9_4892_f395);
         assert_eq!(sha1(b"abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(SCRIPTS.put.name.len(), 40);
+    }
+
+    #[test]
+    fn the_scripts_know_an_envelope_by_what_it_begins_with() {
+        let contents = crate::store::format::Contents {
+            key: None,
+            value: (&b""[..]).into(),
+            metadata: Default::default(),
+            created_unix_ms: 0,
+            expires_unix_ms: 0,
+            revision: 1,
+        };
+        assert_eq!(crate::store::format::envelope::encode(&contents)[..4], [245, b'L', b'R', 1]);
+        let all = &*SCRIPTS;
+        for script in [&all.put, &all.clear, &all.put_if, &all.remove, &all.touch] {
+            assert!(script.text.contains(r"=='\245LR\1'"), "{}", script.text);
+        }
     }
 }

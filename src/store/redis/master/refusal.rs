@@ -44,6 +44,11 @@ fn judge(text: &str) -> Refusal {
         "NOPERM" => Refusal::Final(denied(text)),
         "OOM" => fault(Status::OUT_OF_MEMORY, "raise its maxmemory, or let it evict (maxmemory-policy)"),
         "MISCONF" => fault(Status::IO, "it cannot save to its disk and takes no writes until it can"),
+        // A script's.
+        "WRONGTYPE" if text.contains("not an envelope") => fault(
+            Status::CORRUPT,
+            "what lies under the key is no envelope of the larder format; something else wrote it",
+        ),
         "WRONGTYPE" => fault(Status::CORRUPT, "what lies under the key is no string; it was written by something else"),
         "MOVED" | "ASK" | "CROSSSLOT" => {
             fault(Status::UNSUPPORTED, "it is a node of a Redis cluster; name a server or sentinels")
