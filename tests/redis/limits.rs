@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder::Status;
 use larder::log::{self, Level, Line};
 use larder::store::given::{Given, Loan};
-use larder::store::options::{Condition, Durability, ListOptions, Outcome, PutOptions, WatchOptions};
+use larder::store::options::{Condition, Durability, Lifetime, ListOptions, Outcome, PutOptions, Term, WatchOptions};
 
 use crate::servers::redis::{Login, Options, Redis};
 use crate::support::{done, open, put, value, wait, watch};
@@ -87,6 +87,47 @@ fn a_value_beyond_the_servers_limit_is_refused_before_it_is_sent() {
 }
 
 #[test]
+fn a_key_beyond_the_servers_limit_is_refused_before_it_is_sent_whatever_is_asked() {
+    let server = configured("proto-max-bulk-len 1mb\n");
+    for format in ["larder", "raw"] {
+        // With what stands before it, it is longer than the limit.
+        let opened = open(&format!("redis://{}?format={format}&table=t", server.address()));
+        let store = &opened.store;
+        let long = &vec![b'k'; 1 << 20][..];
+        let hung_up = connections(&server);
+        let refused = |what: &str, error: larder::Error| {
+            assert_eq!((error.status(), error.origin()), (Status::TOO_LARGE, "key"), "{format}, {what}: {error}");
+        };
+        // The first call finds the limit out.
+        refused("get", wait(store.get(long)).expect_err("too long"));
+        refused("get_many", wait(store.get_many(&[b"short", long])).expect_err("too long"));
+        refused("contains", wait(store.contains(long)).expect_err("too long"));
+        refused("put", wait(store.put(long, b"v", &PutOptions::default())).expect_err("too long"));
+        let condition = Condition::IfAbsent;
+        let options = PutOptions { condition, ..PutOptions::default() };
+        refused("put_if", wait(store.put(long, b"v", &options)).expect_err("too long"));
+        refused("remove", wait(store.remove(long, None)).expect_err("too long"));
+        refused("remove_many", wait(store.remove_many(&[b"short", long])).expect_err("too long"));
+        for lifespan in [Term::Default, Term::Unlimited] {
+            let lifetime = Lifetime { lifespan, max_idle: Term::Default };
+            refused("touch", wait(store.touch(long, lifetime)).expect_err("too long"));
+        }
+        let options = ListOptions { prefix: long.to_vec(), ..ListOptions::default() };
+        assert_eq!(wait(store.list(&options)).expect_err("too long").status(), Status::TOO_LARGE);
+        put(store, &long[..1000], b"v");
+        // The first call's two, and nobody was hung up on.
+        assert_eq!(connections(&server), hung_up + 3, "{format}");
+    }
+}
+
+/// How many connections a server has had. Each question is one, too.
+fn connections(server: &Redis) -> u64 {
+    let stats = server.ask(&["INFO", "stats"]).expect("an answer");
+    let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+    line.and_then(|text| text.trim().parse().ok()).expect("a number")
+}
+
+#[test]
 fn a_user_who_may_not_make_transactions_writes_long_values_too() {
     let server = configured("user plain on >plain-secret ~* &* +@all -multi -exec\n");
     let opened = open(&format!("redis://plain:plain-secret@{}", server.address()));
@@ -119,15 +160,9 @@ fn a_user_who_may_not_ask_for_replicas_is_told_which_right_durable_writes_need()
     let server = configured(users);
     for (user, missing) in [("none", "ROLE"), ("half", "WAIT")] {
         let opened = open(&format!("redis://{user}:plain-secret@{}?durability=1", server.address()));
-        // Each question is a connection, too.
-        let connections = || {
-            let stats = server.ask(&["INFO", "stats"]).expect("an answer");
-            let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
-            line.and_then(|text| text.trim().parse::<u64>().ok()).expect("a number")
-        };
         let plain = PutOptions { durability: Durability::None, ..PutOptions::default() };
         done(wait(opened.store.put(b"k", b"1", &plain)));
-        let before = connections();
+        let before = connections(&server);
         for _ in 0..5 {
             let error = wait(opened.store.put(b"k", b"2", &PutOptions::default())).expect_err("no right");
             assert_eq!((error.status(), error.origin()), (Status::AUTH, "durability"), "{error}");
@@ -135,7 +170,7 @@ fn a_user_who_may_not_ask_for_replicas_is_told_which_right_durable_writes_need()
         }
         // Nothing was written, and nothing was connected anew to learn that.
         assert_eq!(value(&opened.store, b"k"), Some(b"1".to_vec()));
-        assert_eq!(connections(), before + 1);
+        assert_eq!(connections(&server), before + 1);
         // The right is enough once it is given.
         server.ask(&["ACL", "SETUSER", user, &format!("+{}", missing.to_lowercase())]).expect("given");
         let error =

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use futures_util::future::join_all;
@@ -17,7 +16,7 @@ use crate::store::record::Record;
 use crate::store::redis::describe;
 use crate::store::redis::master::client::{Client, Write};
 use crate::store::redis::master::lease::Lane;
-use crate::store::redis::records::layout::{self, Layout};
+use crate::store::redis::records::layout::Layout;
 use crate::store::redis::records::reading::{self, CHUNK, Pages, Part};
 use crate::store::redis::records::writing::{self, Command, Compares, Terms};
 use crate::store::redis::watch::RedisWatch;
@@ -26,9 +25,6 @@ use crate::store::redis::{script, server_clock};
 use crate::store::reply::Reply;
 use crate::store::statistics::Statistics;
 use crate::store::{Lookup, Store};
-
-/// No server can be told to take shorter values than this.
-const LEAST_LIMIT: usize = 1 << 20;
 
 /// The records of one database and table.
 #[derive(Clone)]
@@ -98,6 +94,7 @@ impl RedisStore {
         let packed = reading::get(&layout, key, part);
         let key = key.to_vec();
         Reply::pending(async move {
+            client.refuse_long("key", layout.length_of(&key)).await?;
             let answers = client.read(packed, Lane::Quick).await?;
             let found = reading::record(&layout, &key, &answers)?;
             client.counters.read(found.is_some());
@@ -113,6 +110,7 @@ impl RedisStore {
         let (client, layout) = self.shared();
         let full: Vec<Vec<u8>> = keys.iter().map(|key| layout.full(key)).collect();
         Reply::pending(async move {
+            client.refuse_long("key", longest(&full)).await?;
             let found = reading::records(&client, &layout, &full, part, client.deadline()).await?;
             for record in &found {
                 client.counters.read(record.is_some());
@@ -121,29 +119,17 @@ impl RedisStore {
         })
     }
 
-    /// A read of integers, of which the answer is the sum.
-    fn sum(&self, requests: Vec<Packed>) -> Reply<u64> {
-        if let Err(error) = self.refuse_closed() {
-            return Reply::Ready(Err(error));
-        }
+    /// A read of an integer.
+    fn count(&self, packed: Packed) -> Reply<u64> {
         let client = Arc::clone(&self.client);
-        Reply::pending(async move {
-            let mut sum = 0;
-            for packed in requests {
-                sum += count(&client.read(packed, Lane::Quick).await?);
-            }
-            Ok(sum)
-        })
+        Reply::pending(async move { Ok(count(&client.read(packed, Lane::Quick).await?)) })
     }
 }
 
-/// Sends a put and reads its answer.
-async fn put(client: &Arc<Client>, mut command: Command, durability: Durability) -> Result<Outcome> {
-    let length = command.packed.length();
-    if length > LEAST_LIMIT {
-        client.lease(client.deadline()).await?;
-        layout::check("value", length, client.most_bytes.load(Ordering::Relaxed))?;
-    }
+/// Sends a put to a key of this length and reads its answer.
+async fn put(client: &Arc<Client>, key: usize, mut command: Command, durability: Durability) -> Result<Outcome> {
+    client.refuse_long("key", key).await?;
+    client.refuse_long("value", command.packed.length()).await?;
     let outcome = write(client, &mut command, durability).await?;
     if let Outcome::Done { .. } = outcome {
         client.counters.wrote(1);
@@ -217,6 +203,10 @@ fn waves(entries: &[Entry<'_>]) -> Vec<Vec<usize>> {
     waves
 }
 
+fn longest(full: &[Vec<u8>]) -> usize {
+    full.iter().map(Vec::len).max().unwrap_or(0)
+}
+
 /// Removes full keys; says how many there were.
 async fn unlink<K: AsRef<[u8]>>(client: &Arc<Client>, full: &[K], durability: Durability) -> Result<u64> {
     let mut removed = 0;
@@ -268,7 +258,14 @@ impl Store for RedisStore {
     }
 
     fn contains(&self, key: &[u8]) -> Reply<bool> {
-        self.sum(vec![Packed::of(&[b"EXISTS", &self.layout.full(key)])]).map(|count| count > 0)
+        if let Err(error) = self.refuse_closed().and_then(|()| self.layout.check_key(key)) {
+            return Reply::Ready(Err(error));
+        }
+        let (client, full) = (Arc::clone(&self.client), self.layout.full(key));
+        Reply::pending(async move {
+            client.refuse_long("key", full.len()).await?;
+            Ok(count(&client.read(Packed::of(&[b"EXISTS", &full]), Lane::Quick).await?) > 0)
+        })
     }
 
     fn put(&self, key: &[u8], value: &[u8], options: &PutOptions) -> Reply<Outcome> {
@@ -289,8 +286,8 @@ impl Store for RedisStore {
             Ok(prepared) => prepared,
             Err(error) => return Reply::Ready(Err(error)),
         };
-        let client = Arc::clone(&self.client);
-        Reply::pending(async move { put(&client, command, durability).await })
+        let (client, key) = (Arc::clone(&self.client), self.layout.length_of(key));
+        Reply::pending(async move { put(&client, key, command, durability).await })
     }
 
     fn put_many(&self, entries: &[Entry<'_>]) -> Reply<Vec<Result<Outcome>>> {
@@ -307,16 +304,18 @@ impl Store for RedisStore {
             });
         }
         let prepare = |entry: &Entry<'_>| self.prepare_put(entry.key, Given::Borrowed(entry.value), &entry.options);
-        let prepare_wave =
-            |wave: Vec<usize>| -> Vec<_> { wave.into_iter().map(|place| (place, prepare(&entries[place]))).collect() };
+        let length = |entry: &Entry<'_>| self.layout.length_of(entry.key);
+        let prepare_wave = |wave: Vec<usize>| -> Vec<_> {
+            wave.into_iter().map(|place| (place, length(&entries[place]), prepare(&entries[place]))).collect()
+        };
         let waves: Vec<Vec<_>> = waves(entries).into_iter().map(prepare_wave).collect();
         let client = Arc::clone(&self.client);
         Reply::pending(async move {
             let mut outcomes = Vec::new();
             for wave in waves {
                 // Each is a request of its own, all of them on the way at once.
-                let writes = wave.into_iter().map(async |(place, prepared)| match prepared {
-                    Ok((command, durability)) => (place, put(&client, command, durability).await),
+                let writes = wave.into_iter().map(async |(place, key, prepared)| match prepared {
+                    Ok((command, durability)) => (place, put(&client, key, command, durability).await),
                     Err(error) => (place, Err(error)),
                 });
                 outcomes.extend(join_all(writes).await);
@@ -332,8 +331,9 @@ impl Store for RedisStore {
         }
         let mut command = writing::remove(&self.layout, key, revision);
         let durability = self.durability(Durability::Default);
-        let client = Arc::clone(&self.client);
+        let (client, key) = (Arc::clone(&self.client), self.layout.length_of(key));
         Reply::pending(async move {
+            client.refuse_long("key", key).await?;
             let outcome = write(&client, &mut command, durability).await?;
             if let Outcome::Done { .. } = outcome {
                 client.counters.removed(1);
@@ -343,13 +343,17 @@ impl Store for RedisStore {
     }
 
     fn remove_many(&self, keys: &[&[u8]]) -> Reply<u64> {
-        if let Err(error) = self.refuse_closed() {
+        let checked = keys.iter().try_for_each(|key| self.layout.check_key(key));
+        if let Err(error) = self.refuse_closed().and(checked) {
             return Reply::Ready(Err(error));
         }
         let full: Vec<Vec<u8>> = keys.iter().map(|key| self.layout.full(key)).collect();
         let durability = self.durability(Durability::Default);
         let client = Arc::clone(&self.client);
-        Reply::pending(async move { unlink(&client, &full, durability).await })
+        Reply::pending(async move {
+            client.refuse_long("key", longest(&full)).await?;
+            unlink(&client, &full, durability).await
+        })
     }
 
     fn touch(&self, key: &[u8], lifetime: Lifetime) -> Reply<bool> {
@@ -363,13 +367,13 @@ impl Store for RedisStore {
             let key = key.to_vec();
             return self.once_time_is_known(move |store| store.touch(&key, lifetime));
         }
-        let how = Write {
-            durability: self.durability(Durability::Default),
-            has_written: writing::is_positive,
-            transacts: false,
-        };
-        let client = Arc::clone(&self.client);
-        Reply::pending(async move { Ok(writing::is_positive(&client.write(packed, how).await?)) })
+        let durability = self.durability(Durability::Default);
+        let how = Write { durability, has_written: writing::is_positive, transacts: false };
+        let (client, key) = (Arc::clone(&self.client), self.layout.length_of(key));
+        Reply::pending(async move {
+            client.refuse_long("key", key).await?;
+            Ok(writing::is_positive(&client.write(packed, how).await?))
+        })
     }
 
     fn list(&self, options: &ListOptions) -> Reply<Vec<Record>> {
@@ -411,12 +415,12 @@ impl Store for RedisStore {
     }
 
     fn size(&self) -> Reply<u64> {
-        // Without a prefix every key of the server's database is ours.
-        if self.layout.prefix.is_empty() {
-            return self.sum(vec![Packed::of(&[b"DBSIZE"])]);
-        }
         if let Err(error) = self.refuse_closed() {
             return Reply::Ready(Err(error));
+        }
+        // Without a prefix every key of the server's database is ours.
+        if self.layout.prefix.is_empty() {
+            return self.count(Packed::of(&[b"DBSIZE"]));
         }
         let (client, layout) = self.shared();
         Reply::pending(async move {

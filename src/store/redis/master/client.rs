@@ -22,7 +22,7 @@ use crate::store::redis::master::keeper;
 use crate::store::redis::master::lease::{LONG, Lane, Lease};
 use crate::store::redis::master::refusal::{self, Refusal};
 use crate::store::redis::master::transaction;
-use crate::store::redis::records::layout::MAX_BULK;
+use crate::store::redis::records::layout::{self, MAX_BULK};
 use crate::store::redis::revisions::Revisions;
 use crate::store::redis::script;
 use crate::store::redis::sentinel::Monitor;
@@ -30,6 +30,8 @@ use crate::store::redis::server_clock::ServerClock;
 use crate::store::redis::wire::{Packed, Value};
 use crate::store::remote::counters::Counters;
 
+/// No server can be told to take shorter words than this.
+const LEAST_LIMIT: usize = 1 << 20;
 /// How long to wait before a server is asked again that cannot answer for the moment.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -60,7 +62,7 @@ pub struct Client {
     pub clock: Arc<ServerClock>,
     /// Whether the server tells the user of changes.
     pub may_track: AtomicBool,
-    /// The longest value that the server takes, in bytes.
+    /// The longest key or value that the server takes, in bytes.
     pub most_bytes: AtomicUsize,
     started: AtomicBool,
     /// It was told that a server does not say its role.
@@ -172,6 +174,20 @@ impl Client {
                 () = tokio::time::sleep_until(deadline) => return Err(unavailable(why)),
             }
         }
+    }
+
+    /// Refuses what is longer than the server takes it, before it is sent: the server would hang up, on whoever else asks
+    /// by the connection too.
+    ///
+    /// # Errors
+    ///
+    /// `TOO_LARGE` naming `what`; as [`Client::lease`], where a server has to be asked for its limit.
+    pub async fn refuse_long(self: &Arc<Self>, what: &'static str, length: usize) -> Result<()> {
+        if length <= LEAST_LIMIT {
+            return Ok(());
+        }
+        self.lease(self.deadline()).await?;
+        layout::check(what, length, self.most_bytes.load(Ordering::Relaxed))
     }
 
     /// The answers to a read.

@@ -59,13 +59,18 @@ impl Layout {
         full.strip_prefix(self.prefix.as_slice())
     }
 
-    /// Refuses a key that the server, or any reader, would refuse.
+    /// Refuses a key that every server, or any reader, would refuse.
     ///
     /// # Errors
     ///
     /// `TOO_LARGE`.
     pub fn check_key(&self, key: &[u8]) -> Result<()> {
-        check("key", key.len(), MAX_KEY_LENGTH)
+        check("key", self.length_of(key), MAX_KEY_LENGTH)
+    }
+
+    /// How long a key is where it lies.
+    pub fn length_of(&self, key: &[u8]) -> usize {
+        self.prefix.len() + key.len()
     }
 
     /// Refuses a value that the server would refuse.
@@ -215,9 +220,9 @@ mod tests {
 
     #[test]
     fn a_key_over_the_limit_is_refused_before_it_is_sent() {
-        let error = Layout::new(Format::Raw, "", "", Arc::default())
-            .check_key(&vec![0; MAX_KEY_LENGTH + 1])
-            .expect_err("too large");
+        let layout = Layout::new(Format::Raw, "", "t", Arc::default());
+        assert_eq!(layout.check_key(&vec![0; MAX_KEY_LENGTH - 1]), Ok(()));
+        let error = layout.check_key(&vec![0; MAX_KEY_LENGTH]).expect_err("too large");
         assert_eq!((error.status(), error.origin()), (Status::TOO_LARGE, "key"));
     }
 

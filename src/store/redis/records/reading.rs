@@ -194,6 +194,7 @@ pub async fn scan<F: Future<Output = Result<()>>>(
     deadline: Instant,
     mut take: impl FnMut(Vec<Bytes>) -> F,
 ) -> Result<()> {
+    client.refuse_long("prefix", pattern.len()).await?;
     'anew: loop {
         let lease = client.lease(deadline).await?;
         let mut place = Bytes::from_static(b"0");
