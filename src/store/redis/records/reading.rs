@@ -159,7 +159,11 @@ pub async fn keys(
     deadline: Instant,
 ) -> Result<Vec<Bytes>> {
     let mut found = Vec::new();
-    let take = |page: Vec<Bytes>| {
+    let take = |page: Vec<Bytes>, is_first: bool| {
+        if is_first {
+            // What another server said before, this one may not have.
+            found.clear();
+        }
         let passes = |full: &Bytes| layout.key_of(full).is_some_and(|key| options.matches(key));
         // Copies: a key as it was read holds on to all that was read with it.
         found.extend(page.iter().filter(|full| passes(full)).map(|full| Bytes::copy_from_slice(full)));
@@ -182,8 +186,9 @@ pub fn pattern(layout: &Layout, options: &ListOptions) -> Vec<u8> {
     pattern
 }
 
-/// Gives every key that matches a glob to `take`, page by page; some may come more than once, also because the scan
-/// begins anew on another server: a place in one server's keys means nothing to the next.
+/// Gives every key that matches a glob to `take`, page by page, and whether it is the first page: the scan begins anew on
+/// another server, to which a place in this one's keys means nothing, and with it all that was found. Some may come more
+/// than once.
 ///
 /// # Errors
 ///
@@ -192,12 +197,13 @@ pub async fn scan<F: Future<Output = Result<()>>>(
     client: &Arc<Client>,
     pattern: &[u8],
     deadline: Instant,
-    mut take: impl FnMut(Vec<Bytes>) -> F,
+    mut take: impl FnMut(Vec<Bytes>, bool) -> F,
 ) -> Result<()> {
     client.refuse_long("prefix", pattern.len()).await?;
     'anew: loop {
         let lease = client.lease(deadline).await?;
         let mut place = Bytes::from_static(b"0");
+        let mut is_first = true;
         loop {
             let packed = Packed::of(&[b"SCAN", &place, b"MATCH", pattern, b"COUNT", SCAN_COUNT]);
             let answers = match lease.connection(Lane::Long).call(packed, deadline).await {
@@ -223,7 +229,7 @@ pub async fn scan<F: Future<Output = Result<()>>>(
                 return Err(Error::new(Status::INTERNAL, "redis", "a scan was answered by something else"));
             };
             let page = page.iter().filter_map(|key| if let Value::Bulk(key) = key { Some(key.clone()) } else { None });
-            take(page.collect()).await?;
+            take(page.collect(), std::mem::take(&mut is_first)).await?;
             if next.as_ref() == b"0" {
                 return Ok(());
             }
@@ -276,8 +282,38 @@ impl Pages {
 
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
     use crate::store::format::Format;
+    use crate::store::redis::connection::Address;
+    use crate::store::redis::connection::testing::{LONG, connected, run};
+    use crate::store::redis::master::lease::Lease;
+
+    #[test]
+    fn a_scan_that_begins_anew_forgets_what_it_found_before() {
+        run(async {
+            let (connection, mut server, _pushes) = connected().await;
+            let address = Address { host: "h".to_owned(), port: 1 };
+            let lease = Arc::new(Lease::new(address, String::new(), 3, vec![connection]));
+            let answers = async {
+                let page = |next: u32, keys: &str| format!("*2\r\n$1\r\n{next}\r\n*2\r\n{keys}");
+                let refused = "-LOADING it began anew\r\n".to_owned();
+                let key = |key: char| format!("$1\r\n{key}\r\n");
+                let (before, after) = (key('a') + &key('b'), key('b') + &key('c'));
+                for answer in [page(7, &before), refused, page(0, &after)] {
+                    let mut asked = vec![0; 1 << 10];
+                    assert!(server.read(&mut asked).await.expect("it was asked") > 0);
+                    server.write_all(answer.as_bytes()).await.expect("open");
+                }
+            };
+            let client = Client::holding(Some(lease));
+            let layout = Layout::new(Format::Raw, "", "", Arc::default());
+            let options = ListOptions::default();
+            let (found, ()) = tokio::join!(keys(&client, &layout, &options, Instant::now() + LONG), answers);
+            assert_eq!(found.expect("read"), [&b"b"[..], b"c"]);
+        });
+    }
 
     #[test]
     fn a_glob_holds_the_prefix_or_else_the_suffix() {
