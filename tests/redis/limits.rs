@@ -138,6 +138,20 @@ fn a_user_who_may_not_make_transactions_writes_long_values_too() {
 }
 
 #[test]
+fn a_user_who_may_not_load_scripts_is_told_so_at_once_unless_they_are_loaded() {
+    let server = configured("user plain on >plain-secret ~* &* +@all -script|load\n");
+    let opened = open(&format!("redis://plain:plain-secret@{}", server.address()));
+    let begun = std::time::Instant::now();
+    let error = wait(opened.store.put(b"k", b"v", &PutOptions::default())).expect_err("no right");
+    assert_eq!(error.status(), Status::AUTH, "{error}");
+    assert!(error.message().contains("+script|load") && begun.elapsed() < Duration::from_secs(4), "{error}");
+    let other = open(&format!("redis://{}", server.address()));
+    put(&other.store, b"k", b"1");
+    put(&opened.store, b"k", b"2");
+    assert_eq!(value(&opened.store, b"k"), Some(b"2".to_vec()));
+}
+
+#[test]
 fn a_user_who_loses_the_right_to_transactions_is_told_what_its_writes_came_to() {
     let server = configured("user plain on >plain-secret ~* &* +@all\n");
     for taken in ["multi", "exec"] {

@@ -313,9 +313,13 @@ impl Client {
             }
             Refusal::Later(text) => pause(deadline, &text).await,
             Refusal::NoScript => {
-                // Without its scripts the server cannot be asked; whatever comes of it, the next attempt shows it.
-                let _ = lease.connection(Lane::Long).call(script::load(), deadline).await;
-                pause(deadline, "it does not keep its scripts").await
+                let loaded = lease.connection(Lane::Long).call(script::load(), deadline).await;
+                match loaded.as_deref().ok().and_then(refusal::find) {
+                    // It would not keep them the next time either.
+                    Some(Refusal::Final(error) | Refusal::LoggedOut(error)) => Err(error),
+                    // Whatever else came of it, the next attempt shows it.
+                    _ => pause(deadline, "it does not keep its scripts").await,
+                }
             }
         }
     }
