@@ -51,6 +51,21 @@ fn changes_are_told_in_order_for_each_key() {
 }
 
 #[test]
+fn a_write_of_the_same_bytes_is_told_where_there_are_revisions_and_said_not_to_be_where_there_are_none() {
+    for (format, is_told) in [("larder", true), ("raw", false), ("go-micro", false)] {
+        let opened = on_server(format, &format!("same-{format}"), "");
+        put(&opened.store, b"k", b"1");
+        let watching = watch(&opened.store, &WatchOptions::default());
+        put(&opened.store, b"k", b"1");
+        put(&opened.store, b"other", b"1");
+        let events = events_until(&watching, |events| events.iter().any(|event| told(event).1 == "other"));
+        let has_told = events.iter().any(|event| is(event, EventKind::Updated, "k", "1"));
+        let limits = opened.store.describe()["watch_limits"].as_str().expect("a text").to_owned();
+        assert_eq!((has_told, !limits.contains("the bytes that were there")), (is_told, is_told), "{format}: {limits}");
+    }
+}
+
+#[test]
 fn a_user_who_may_not_be_told_of_changes_learns_it_before_and_when_it_watches() {
     let more = "user app on >secret ~* &* +@all -client|tracking\n".to_owned();
     let server = Redis::start(&Options { more, ..Options::default() }).expect("a server");

@@ -14,6 +14,14 @@ use crate::store::redis::records::layout::Layout;
 const NO_TRACKING: &str =
     "the server speaks RESP2, in which it does not tell of changes; keyspace notifications are not used";
 
+/// What a watch may leave out.
+const SEEN_LATE: &str = "writes that follow one another faster than they are read come as one event; after a connection was \
+                         lost, what changed meanwhile comes as one event for each key";
+
+/// What it leaves out besides where nothing but its bytes tells a record from the next.
+const SAME_BYTES: &str = "; a write of the bytes that were there before, and one that is taken back before it is read, come as \
+                          none";
+
 /// Why there is none for this user.
 const MAY_NOT_TRACK: &str = "the server does not take CLIENT TRACKING from this user, without which it does not tell of \
                              changes; give the right (ACL SETUSER … +client|tracking)";
@@ -21,6 +29,7 @@ const MAY_NOT_TRACK: &str = "the server does not take CLIENT TRACKING from this 
 /// The description of one store.
 pub fn store(kind: &str, client: &Client, layout: &Layout) -> Value {
     let has_envelopes = layout.has_envelopes();
+    let watch_limits = [SEEN_LATE, if has_envelopes { "" } else { SAME_BYTES }].concat();
     let mut about = json!({
         "type": kind,
         "format": layout.format.name(),
@@ -29,8 +38,7 @@ pub fn store(kind: &str, client: &Client, layout: &Layout) -> Value {
         "metadata": has_envelopes,
         "max_idle": false,
         "watch": "tracking",
-        "watch_limits": "writes that follow one another faster than they are read come as one event; after a connection \
-                         was lost, what changed meanwhile comes as one event for each key",
+        "watch_limits": watch_limits,
         "db": client.config.server.database,
         "durability": durability(client.config.durability),
         "tls": client.config.server.tls.is_some(),

@@ -4,8 +4,13 @@
 //! notifications would. A task for each watch reads those keys again and tells the difference to what it knows
 //! ([`known`]): one event for each key and reading, in order for each key, whatever happened between two readings. After
 //! a lost connection or a failover, and when the reader was so slow that what the server said was dropped
-//! ([`pushes`](super::connection::pushes)), it reads everything and tells the differences in the same way, so that
-//! nothing is missed silently.
+//! ([`pushes`](super::connection::pushes)), it reads everything and tells the differences in the same way, so that no
+//! record is left in a state that was not told.
+//!
+//! A difference is another revision. Of a bare value that is another content: a write of the same bytes is none, nor two
+//! writes of which the second brings back what was there, when both come before the reading. What the server says could
+//! not stand for it: it says the same of a new lifespan, and for each of several writes of which the first reading shows the
+//! last, so that one event would be told again and again. `describe` says what is left out.
 
 mod known;
 mod session;
