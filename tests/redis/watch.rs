@@ -111,6 +111,23 @@ fn what_was_there_is_told_first_and_then_that_it_was_all() {
 }
 
 #[test]
+fn many_long_values_are_not_read_at_once() {
+    const COUNT: u64 = 40;
+    let server = Redis::start(&Options::default()).expect("a server");
+    let opened = open(&format!("redis://{}", server.address()));
+    for number in 0..COUNT {
+        put(&opened.store, format!("k{number}").as_bytes(), &vec![7; 1 << 20]);
+    }
+    let watching = watch(&opened.store, &WatchOptions { start: WatchStart::Existing, ..WatchOptions::default() });
+    let events = events_until(&watching, |events| events.iter().any(|event| event.kind == EventKind::Current));
+    assert_eq!(events.len() as u64, COUNT + 1);
+    let stats = server.ask(&["INFO", "commandstats"]).expect("an answer");
+    let calls =
+        stats.lines().find_map(|line| line.strip_prefix("cmdstat_mget:calls=")?.split(',').next()?.parse().ok());
+    assert!(calls.is_some_and(|calls: u64| calls > COUNT / 3), "{stats}");
+}
+
+#[test]
 fn a_reader_that_is_too_slow_is_told_how_much_it_lost() {
     let opened = on_server("larder", "slow", "");
     let watching = watch(&opened.store, &WatchOptions { capacity: 5, ..WatchOptions::default() });

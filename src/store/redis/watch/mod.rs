@@ -13,6 +13,7 @@
 //! last, so that one event would be told again and again. `describe` says what is left out.
 
 mod known;
+mod portion;
 mod session;
 
 use std::sync::Arc;

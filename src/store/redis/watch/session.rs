@@ -21,6 +21,7 @@ use crate::store::redis::master::lease::Lane;
 use crate::store::redis::master::refusal::{self, Refusal};
 use crate::store::redis::records::layout::Layout;
 use crate::store::redis::records::reading::{self, CHUNK, Part};
+use crate::store::redis::watch::portion::Portion;
 use crate::store::redis::wire::{Packed, Value};
 use crate::store::remote::events::Queue;
 
@@ -40,6 +41,7 @@ pub(super) struct Session {
     ready: Option<oneshot::Sender<Result<()>>>,
     /// What was there is still being told.
     tells_initial: bool,
+    portion: Portion,
 }
 
 /// What the server says to have changed.
@@ -57,7 +59,8 @@ impl Session {
         ready: oneshot::Sender<Result<()>>,
     ) -> Session {
         let tells_initial = options.start == WatchStart::Existing;
-        Session { client, layout, options, queue, known: Known::default(), ready: Some(ready), tells_initial }
+        let (known, portion) = Default::default();
+        Session { client, layout, options, queue, known, ready: Some(ready), tells_initial, portion }
     }
 
     /// The longest pause between two sessions.
@@ -97,12 +100,13 @@ impl Session {
         let lease = self.client.lease(deadline).await?;
         let (sender, mut pushes) = pushes::queue();
         let dialed = self.client.config.server.connect(&lease.address, Some(sender)).await?;
-        let connection = EndOnDrop(dialed.connection);
+        // Its only handle: it ends with this session.
+        let connection = dialed.connection;
         if dialed.protocol < 3 {
             let text = "the server cannot tell of changes; version 6 or newer is needed";
             return Err(Error::new(Status::UNSUPPORTED, "watch", text));
         }
-        self.track(&connection.0).await?;
+        self.track(&connection).await?;
         // From here on every change is told; what was there is told at the reader's pace.
         let deadline = if self.tells_initial {
             self.say_ready();
@@ -125,11 +129,11 @@ impl Session {
                 heard = pushes.next() => {
                     let Some(heard) = heard else { return Err(lost("the connection ended")) };
                     match gather(heard, &mut pushes) {
-                        Changed::Keys(keys) => self.read_again(&connection.0, keys).await?,
+                        Changed::Keys(keys) => self.read_again(&connection, keys).await?,
                         Changed::Everything => self.read_everything(Instant::now() + LONG_PATIENCE).await?,
                     }
                 }
-                reason = connection.0.wait_for_end() => return Err(lost(&reason)),
+                reason = connection.wait_for_end() => return Err(lost(&reason)),
                 reason = lease.wait_for_end() => return Err(lost(&reason)),
             }
         }
@@ -161,9 +165,11 @@ impl Session {
         for full in gone {
             self.observe(&full, None).await?;
         }
-        for chunk in keys.chunks(CHUNK) {
+        let mut left = keys.as_slice();
+        while let Some(chunk) = self.portion.begin(&mut left) {
             let packed = reading::ask(&self.layout, chunk, Part::Whole);
             let answers = self.client.read_until(packed, Lane::Long, deadline).await?;
+            self.portion.end(chunk.len(), &answers);
             self.compare(chunk, &answers).await?;
         }
         Ok(())
@@ -171,8 +177,10 @@ impl Session {
 
     /// Reads keys that changed, on the connection that said so.
     async fn read_again(&mut self, connection: &Connection, keys: Vec<Bytes>) -> Result<()> {
-        for chunk in keys.chunks(CHUNK) {
+        let mut left = keys.as_slice();
+        while let Some(chunk) = self.portion.begin(&mut left) {
             let answers = call(connection, reading::ask(&self.layout, chunk, Part::Whole)).await?;
+            self.portion.end(chunk.len(), &answers);
             self.compare(chunk, &answers).await?;
         }
         Ok(())
@@ -219,14 +227,6 @@ fn denied(error: &Error) -> Error {
 }
 
 enum Never {}
-
-struct EndOnDrop(Connection);
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.end("the watch ended");
-    }
-}
 
 async fn call(connection: &Connection, packed: Packed) -> Result<Answers> {
     let answers = match connection.call(packed, Instant::now() + PATIENCE).await {
