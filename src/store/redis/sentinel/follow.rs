@@ -78,13 +78,14 @@ struct HeardElsewhere;
 async fn session(monitor: &std::sync::Arc<Monitor>, address: &Address) -> Result<HeardElsewhere> {
     let (sender, mut pushes) = pushes::queue();
     let heard = monitor.dial.connect(address, Some(sender)).await?;
-    let listening = EndOnDrop(heard.connection.clone());
+    // They end with their last handles, which are here.
+    let listening = heard.connection.clone();
     // Under RESP2 a connection that listens cannot ask.
     let asking = if heard.protocol == 3 { heard } else { monitor.dial.connect(address, None).await? };
-    let asking = EndOnDrop(asking.connection);
+    let asking = asking.connection;
     let mut words = vec![&b"SUBSCRIBE"[..]];
     words.extend(CHANNELS);
-    listening.0.tell(Packed::of(&words).without_answer());
+    listening.tell(Packed::of(&words).without_answer());
     let mut next = Instant::now();
     let mut eager_until = next;
     for round in 0_u32.. {
@@ -97,9 +98,9 @@ async fn session(monitor: &std::sync::Arc<Monitor>, address: &Address) -> Result
                 }
                 eager_until = Instant::now() + EAGER;
             }
-            reason = listening.0.wait_for_end() => return Err(lost(address, &reason)),
+            reason = listening.wait_for_end() => return Err(lost(address, &reason)),
         }
-        ask(monitor, address, &asking.0, round % ASKED_FOR_OTHERS == 1).await?;
+        ask(monitor, address, &asking, round % ASKED_FOR_OTHERS == 1).await?;
         if monitor.hears_elsewhere(address) {
             return Ok(HeardElsewhere);
         }
@@ -150,12 +151,4 @@ async fn ask(
 
 fn lost(address: &Address, text: &str) -> Error {
     Error::new(Status::UNAVAILABLE, "sentinel", format!("{address}: {text}"))
-}
-
-struct EndOnDrop(Connection);
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.end("the session ended");
-    }
 }
