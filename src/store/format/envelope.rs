@@ -32,7 +32,8 @@ const VERSION: u8 = 1;
 const CODEC_PLAIN: u8 = 0;
 /// The flags that a reader must understand; of them it knows none.
 const CRITICAL_FLAGS: u8 = 0x0f;
-const HEADER_LENGTH: usize = 40;
+/// How long the part is that each envelope begins with: all but metadata and value.
+pub const HEADER_LENGTH: usize = 40;
 
 /// The bytes of an envelope.
 pub fn encode(contents: &Contents<'_>) -> Vec<u8> {
@@ -74,6 +75,28 @@ pub fn decode(bytes: &[u8]) -> Result<Contents<'_>> {
         expires_unix_ms: number(bytes, 24),
         revision: number(bytes, 8),
     })
+}
+
+/// What an envelope's beginning tells without its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// As [`Contents::revision`].
+    pub revision: u64,
+    /// As [`Contents::expires_unix_ms`].
+    pub expires_unix_ms: u64,
+}
+
+/// What the first [`HEADER_LENGTH`] bytes of an envelope tell.
+///
+/// # Errors
+///
+/// As [`decode`], of what it would refuse for these bytes.
+pub fn decode_header(bytes: &[u8]) -> Result<Header> {
+    if !is_envelope(bytes) {
+        return Err(corrupt(no_envelope(bytes)));
+    }
+    check_header(bytes)?;
+    Ok(Header { revision: number(bytes, 8), expires_unix_ms: number(bytes, 24) })
 }
 
 /// Whether bytes begin as an envelope does, of any version.
@@ -211,8 +234,15 @@ mod tests {
         let changed = |at: usize, byte: u8| {
             let mut bytes = encode(&contents());
             bytes[at] = byte;
-            refusal(&bytes)
+            let (header, refusal) = (decode_header(&bytes[..HEADER_LENGTH]), refusal(&bytes));
+            match at < HEADER_LENGTH {
+                true => assert_eq!(header.expect_err("as the whole").message(), refusal),
+                false => assert!(header.is_ok()),
+            }
+            refusal
         };
+        let header = decode_header(&encode(&contents())[..HEADER_LENGTH]).expect("an envelope");
+        assert_eq!((header.revision, header.expires_unix_ms), (7, 1_700_000_060_000));
         assert!(changed(3, 2).contains("version 2"));
         assert!(changed(4, 9).contains("codec 9"));
         assert!(changed(5, 1).contains("0x01"));

@@ -22,10 +22,6 @@ use crate::store::redis::server_clock::ServerClock;
 
 /// The longest key or value that a server takes, in bytes (`proto-max-bulk-len`, unless it was changed).
 pub const MAX_BULK: usize = 512 << 20;
-/// How long the fixed part of an envelope is: what tells revision and expiry without the value.
-pub const HEADER: usize = 40;
-/// How an envelope begins.
-const MAGIC: [u8; 3] = [0xf5, b'L', b'R'];
 
 /// The layout of one database and table.
 #[derive(Clone, Debug)]
@@ -79,7 +75,7 @@ impl Layout {
     ///
     /// `TOO_LARGE`.
     pub fn check_value(&self, value: &[u8], metadata: &Metadata) -> Result<()> {
-        let around = if self.has_envelopes() { HEADER + metadata.as_bytes().len() } else { 0 };
+        let around = if self.has_envelopes() { envelope::HEADER_LENGTH + metadata.as_bytes().len() } else { 0 };
         check("value", value.len(), MAX_BULK - around)
     }
 
@@ -116,14 +112,8 @@ impl Layout {
     ///
     /// As there.
     pub fn record_of_header(&self, key: &[u8], header: &[u8]) -> Result<Option<Record>> {
-        let number = |at: usize| {
-            let bytes = header.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
-            bytes.map(u64::from_le_bytes)
-        };
-        let (true, Some(revision), Some(expires)) = (header.starts_with(&MAGIC), number(8), number(24)) else {
-            return Err(envelope::decode(header).err().unwrap_or_else(cut_short));
-        };
-        let deadline = self.clock.deadline_of(expires);
+        let envelope::Header { revision, expires_unix_ms } = envelope::decode_header(header)?;
+        let deadline = self.clock.deadline_of(expires_unix_ms);
         if clock::has_passed(deadline) {
             return Ok(None);
         }
@@ -161,10 +151,6 @@ pub fn check(what: &'static str, length: usize, limit: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Status::TOO_LARGE, what, format!("it is {length} bytes long; the limit is {limit}")))
-}
-
-fn cut_short() -> Error {
-    Error::new(Status::CORRUPT, "value", "the envelope is cut short")
 }
 
 /// A text that matches itself alone in a glob of Redis.
@@ -210,10 +196,15 @@ mod tests {
         let layout = Layout::new(Format::Larder, "d", "t", Arc::default());
         let contents = Contents { revision: 7, expires_unix_ms: clock::unix_ms() + 60_000, ..bare(b"value") };
         let stored = envelope::encode(&contents);
-        let record = layout.record_of_header(b"k", &stored[..HEADER]).expect("an envelope").expect("living");
+        let record =
+            layout.record_of_header(b"k", &stored[..envelope::HEADER_LENGTH]).expect("an envelope").expect("living");
         assert_eq!((record.key(), record.value(), record.revision()), (&b"k"[..], &b""[..], 7));
         assert!(record.expires_in_ms().is_some_and(|left| left > 50_000));
-        for bad in [&stored[..20], &[b'x'; HEADER], b""] {
+        let mut newer = stored.clone();
+        newer[3] = 2;
+        let mut packed = stored.clone();
+        packed[4] = 1;
+        for bad in [&stored[..20], &[b'x'; envelope::HEADER_LENGTH], b"", &newer, &packed] {
             assert_eq!(layout.record_of_header(b"k", bad).expect_err("no envelope").status(), Status::CORRUPT);
         }
     }

@@ -6,13 +6,14 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::error::{Error, Result, Status};
+use crate::store::format::envelope::HEADER_LENGTH;
 use crate::store::options::{ListOptions, Projection};
 use crate::store::record::Record;
 use crate::store::redis::connection::Unanswered;
 use crate::store::redis::master::client::Client;
 use crate::store::redis::master::lease::Lane;
 use crate::store::redis::master::refusal::{self, Refusal};
-use crate::store::redis::records::layout::{HEADER, Layout, escape_glob};
+use crate::store::redis::records::layout::{Layout, escape_glob};
 use crate::store::redis::wire::{Packed, Value};
 
 /// How many keys one request asks for.
@@ -107,7 +108,7 @@ pub async fn records<K: AsRef<[u8]>>(
 pub fn ask<K: AsRef<[u8]>>(layout: &Layout, full: &[K], part: Part) -> Packed {
     let mut packed = Packed::default();
     if layout.has_envelopes() && part == Part::Keys {
-        let last = (HEADER - 1).to_string();
+        let last = (HEADER_LENGTH - 1).to_string();
         for key in full {
             packed.push(&[b"GETRANGE", key.as_ref(), b"0", last.as_bytes()]);
         }
