@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::stream::Stream;
 use super::stride::{self, Stride};
-use super::{Answers, Command, Reason, Shared, State, pushes};
+use super::{Abandoned, Answers, Command, Reason, Shared, State, pushes};
 use crate::store::given::Loan;
 use crate::store::redis::wire::{Packed, Parser, Piece, Value};
 use crate::store::remote::drive::{self, Exchange, Next, TURN};
@@ -92,8 +92,9 @@ impl Exchange for Driver {
             return Err(Arc::clone(reason));
         }
         state.awake = false;
-        if std::mem::take(&mut state.has_abandoned) {
-            self.end_for_abandoned(&state)?;
+        match std::mem::take(&mut state.abandoned) {
+            Abandoned::None => {}
+            which => self.end_for_abandoned(&state, which)?,
         }
         while self.outgoing.has_room()
             && let Some(command) = state.queue.pop_front()
@@ -162,12 +163,13 @@ impl Exchange for Driver {
 
 impl Driver {
     /// Ends the connection when a long write was given up of which the server lacks bytes: it must not get them any more.
-    fn end_for_abandoned(&self, state: &State) -> Result<(), Reason> {
+    fn end_for_abandoned(&self, state: &State, which: Abandoned) -> Result<(), Reason> {
         let queued = Sent::of(self.stream.socket()).unwrap_or_default().queued;
         let taken = self.outgoing.given().saturating_sub(queued);
         let is_abandoned = |request: &InFlight| {
             let lacks_bytes = request.long_write_ends.is_some_and(|end| end > taken);
-            lacks_bytes && request.token.is_some_and(|token| !state.slots.is_awaited(token))
+            let is_awaited = request.token.is_some_and(|token| state.slots.is_awaited(token));
+            lacks_bytes && (which == Abandoned::All || !is_awaited)
         };
         match self.in_flight.iter().any(is_abandoned) {
             true => Err("a long write was given up before the server had all of it".into()),

@@ -97,8 +97,18 @@ struct State {
     ended: Option<Reason>,
     /// The driver was woken and has not come by yet.
     awake: bool,
-    /// A long write was given up that may have been sent.
-    has_abandoned: bool,
+    abandoned: Abandoned,
+}
+
+/// Which long writes the server must not get any more, as far as it lacks bytes of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Abandoned {
+    #[default]
+    None,
+    /// Those that nobody waits for.
+    Unawaited,
+    /// All that were sent.
+    All,
 }
 
 #[derive(Default)]
@@ -128,8 +138,13 @@ impl Shared {
     }
 
     /// Has the driver look whether the server has all of the long writes that were given up.
-    fn abandon(&self) {
-        self.state.lock().has_abandoned = true;
+    fn abandon(&self, which: Abandoned) {
+        {
+            let mut state = self.state.lock();
+            if state.abandoned != Abandoned::All {
+                state.abandoned = which;
+            }
+        }
         self.arrived.wake();
     }
 
@@ -224,6 +239,12 @@ impl Connection {
         self.exchange(packed, deadline, is_long_write).await
     }
 
+    /// Gives up the long writes that were sent and that the server has not all of: the connection ends when there is one.
+    /// For whoever asks on behalf of others.
+    pub fn give_up_long_writes(&self) {
+        self.shared.abandon(Abandoned::All);
+    }
+
     async fn exchange(
         &self,
         packed: &mut Packed,
@@ -297,7 +318,7 @@ impl Future for Ticket<'_> {
         let Poll::Ready((outcome, packed)) = &polled else { return Poll::Pending };
         self.token = None;
         if self.is_long_write && *outcome == (Outcome::Late { sent: true }) {
-            self.shared.abandon();
+            self.shared.abandon(Abandoned::Unawaited);
         }
         if !matches!(outcome, Outcome::Answer(_)) && packed.has_loans() {
             self.shared.wait_for_reader();
@@ -311,7 +332,7 @@ impl Drop for Ticket<'_> {
         if let Some(token) = self.token.take() {
             self.shared.state.lock().slots.release(token);
             if self.is_long_write {
-                self.shared.abandon();
+                self.shared.abandon(Abandoned::Unawaited);
             }
             self.shared.wait_for_reader();
         }

@@ -47,16 +47,18 @@
 //! planned failover: the promoted replica may be one that `n` others stood in for.
 
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::future::select_all;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::store::options::Durability;
 use crate::store::redis::connection::handshake::plain;
 use crate::store::redis::connection::{Address, Answers, Connection, Reason, Unanswered};
-use crate::store::redis::master::lease::Lease;
+use crate::store::redis::master::lease::{LONG, Lease};
 use crate::store::redis::master::replicas::Replicas;
 use crate::store::redis::master::request::{Request, Ticket};
 use crate::store::redis::master::role::{Attached, Role};
@@ -229,7 +231,7 @@ impl Task {
         };
         let (mut packed, parts) = pipeline(&mut fresh, count, slice);
         let deadline = Instant::now() + patience(packed.length());
-        let answered = self.connection.ask(&mut packed, deadline).await;
+        let answered = ask(&self.connection, &mut packed, deadline, &mut fresh).await;
         let mut answers = match answered {
             Ok(answers) => answers,
             Err(unanswered) => {
@@ -328,6 +330,26 @@ impl Task {
             job.request.end(false, reason);
         }
     }
+}
+
+/// Sends one pipeline. Of a long one the server must not get the rest any more once one of its callers has gone: it would
+/// write what was given up after newer writes that it acknowledged on another connection.
+async fn ask(
+    connection: &Connection,
+    packed: &mut Packed,
+    deadline: Instant,
+    fresh: &mut [Job],
+) -> Result<Answers, Unanswered> {
+    if packed.length() <= LONG || fresh.is_empty() {
+        return connection.ask(packed, deadline).await;
+    }
+    let gone = select_all(fresh.iter_mut().map(|job| Box::pin(job.request.answer.closed())));
+    let mut asked = pin!(connection.ask_to_write(packed, deadline));
+    tokio::select! {
+        answered = &mut asked => return answered,
+        _ = gone => connection.give_up_long_writes(),
+    }
+    asked.await
 }
 
 /// How long the answers to a pipeline of so many bytes may take, by a wire that carries a megabyte a second at least. A

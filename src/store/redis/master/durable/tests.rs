@@ -229,3 +229,23 @@ fn a_right_that_is_taken_away_leaves_it_unknown_what_the_replicas_have() {
     let text = reason(written(None, format!("{refused}:1\r\n{refused}")));
     assert!(text.contains("role (NOPERM"), "{text}");
 }
+
+#[test]
+fn a_long_write_whose_caller_has_gone_never_reaches_the_server_whole() {
+    const LENGTH: usize = 32 << 20;
+    let (outcome, read) = run(async {
+        let (connection, mut server, _pushes) = connected().await;
+        let lease = Arc::new(Lease::new(at(1), String::new(), 3, vec![connection.clone()]));
+        let committer = Committer::start(Arc::downgrade(&lease), at(1), connection, None);
+        let ticket = send(&committer, &vec![b'a'; LENGTH], 1, Duration::from_millis(200));
+        let (outcome, _) = ticket.wait().await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let (mut read, mut room) = (0, vec![0; 1 << 20]);
+        while let Ok(Ok(count @ 1..)) = tokio::time::timeout(Duration::from_millis(500), server.read(&mut room)).await {
+            read += room[..count].iter().filter(|byte| **byte == b'a').count();
+        }
+        (outcome, read)
+    });
+    assert_eq!(outcome, Err(Unanswered::Late { sent: true }));
+    assert!(read < LENGTH);
+}
