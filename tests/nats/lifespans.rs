@@ -55,6 +55,23 @@ fn the_server_removes_what_has_expired_where_it_can() {
 }
 
 #[test]
+fn a_record_that_outlives_the_servers_clock_stays() {
+    let (address, name) = (current(), bucket());
+    let foreign = Foreign::new(&address);
+    // As Go's longest duration, and Java's word for ever.
+    let store = store(&address, &name, json!({"lifespan": "2562047h"}));
+    put(&store, b"go", b"v");
+    done(wait(store.put(b"java", b"v", &living(Duration::from_millis(i64::MAX as u64)))));
+    // A server looks for what has ended once a second.
+    std::thread::sleep(Duration::from_millis(2500));
+    for key in ["go", "java"] {
+        assert_eq!(get(&store, key.as_bytes()).as_deref(), Some(&b"v"[..]), "{key}");
+        let (headers, _) = foreign.last(&format!("KV_{name}"), &format!("$KV.{name}.t.k{key}"));
+        assert!(headers.contains("Larder-Expires: "), "{headers}");
+    }
+}
+
+#[test]
 fn a_buckets_limit_that_was_raised_since_hides_no_record() {
     let (address, name) = (current(), bucket());
     let foreign = Foreign::new(&address);

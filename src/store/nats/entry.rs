@@ -1,8 +1,8 @@
 //! From records to messages and back.
 //!
 //! A lifespan is written twice where both can be: as `Nats-TTL`, in whole seconds and rounded up, for a server that then
-//! removes the message; and as a moment that Larder's readers go by, in the envelope (`larder`) and in the header
-//! `Larder-Expires`, which other readers do not look at. That moment is of the writer's clock, and the bucket's own limit
+//! removes the message, unless it is longer than a server can count; and as a moment that Larder's readers go by, in the
+//! envelope (`larder`) and in the header `Larder-Expires`, which other readers do not look at. That moment is of the writer's clock, and the bucket's own limit
 //! counts from the server's; what they say is compared with the reader's clock.
 
 use std::borrow::Cow;
@@ -18,6 +18,10 @@ use crate::error::{Error, Result, Status};
 use crate::store::format::{Contents, Format, envelope, go_micro};
 use crate::store::options::PutOptions;
 use crate::store::record::{Metadata, Parts, Record};
+
+/// The longest lifespan that a server is told of, in seconds: a hundred years. Servers keep the end of one in nanoseconds
+/// since 1970 and in 64 bits, which end in the year 2262, and remove at once what is to live beyond that.
+const MOST_TTL: u64 = 100 * 366 * 24 * 3600;
 
 /// A record to be written.
 pub(super) struct Draft {
@@ -69,8 +73,9 @@ impl Draft {
         }
         if self.lifespan_ms != 0 {
             headers.insert(protocol::EXPIRES, self.expires_unix_ms);
-            if facts.drops_messages() {
-                headers.insert(protocol::TTL, self.lifespan_ms.div_ceil(1000));
+            let seconds = self.lifespan_ms.div_ceil(1000);
+            if facts.drops_messages() && seconds <= MOST_TTL {
+                headers.insert(protocol::TTL, seconds);
             }
         }
         Some(headers)
@@ -153,6 +158,33 @@ pub(super) fn bare(key: &[u8], revision: u64, deadline: u64) -> Result<Record> {
 mod tests {
     use super::*;
     use crate::store::nats::protocol::Marks;
+    use crate::store::options::{Lifetime, Term};
+
+    #[test]
+    fn a_server_is_told_of_no_end_that_it_cannot_count_to() {
+        let facts = Facts { allow_msg_ttl: true, history: 1, ..Facts::default() };
+        let told = |lifespan| {
+            let lifetime = Lifetime { lifespan: Term::For(lifespan), max_idle: Term::Default };
+            let options = PutOptions { lifetime, ..PutOptions::default() };
+            let draft = Draft::new(Format::Raw, b"k", b"v", &options, 0).expect("a draft");
+            let mut bytes = Vec::new();
+            draft.headers(&facts, None).expect("an end").write(&mut bytes);
+            let marks = protocol::Marks::of_block(&bytes);
+            assert!(marks.expires_unix_ms > clock::unix_ms(), "{marks:?}");
+            marks.ttl_ms
+        };
+        use std::time::Duration;
+        assert_eq!(told(Duration::from_millis(1_500)), 2_000);
+        assert_eq!(told(Duration::from_secs(MOST_TTL)), MOST_TTL * 1_000);
+        for lifespan in [
+            Duration::from_secs(MOST_TTL) + Duration::from_millis(1),
+            Duration::from_secs(2_562_047 * 3600),
+            Duration::from_millis(i64::MAX as u64),
+            Duration::MAX,
+        ] {
+            assert_eq!(told(lifespan), 0, "{lifespan:?}");
+        }
+    }
 
     #[test]
     fn only_the_bucket_can_be_wrong_about_what_it_alone_says() {
