@@ -191,3 +191,35 @@ fn a_put_that_a_server_took_which_steps_down_may_have_been_done() {
     let put = wait(store.put(b"k", b"v", &PutOptions::default()));
     assert_eq!(put.map_err(|error| error.status()), Err(Status::AMBIGUOUS));
 }
+
+/// The servers of a bucket agree on a write before each of them stores it, and the leader tells of its own failure.
+#[test]
+fn a_write_at_which_the_leader_alone_may_have_failed_may_have_been_done() {
+    let error = |number: u64, text: &str| json!({"error": {"code": 503, "err_code": number, "description": text}});
+    let no_space = error(10_077, "write /data/1.blk: no space left on device");
+    let no_memory = error(10_023, "insufficient resources");
+    let cases = [
+        (3, no_space.clone(), Status::AMBIGUOUS),
+        (3, no_memory.clone(), Status::AMBIGUOUS),
+        (3, error(10_077, "store is closed"), Status::AMBIGUOUS),
+        // All servers come to the same.
+        (3, error(10_077, "maximum bytes exceeded"), Status::UNAVAILABLE),
+        (3, error(10_077, "message too large"), Status::TOO_LARGE),
+        // There is no other server.
+        (1, no_space, Status::UNAVAILABLE),
+        (1, no_memory, Status::UNAVAILABLE),
+    ];
+    for (replicas, refusal, expected) in cases {
+        let told = refusal.to_string();
+        let address = puppet::start(move |line, asked| match asked.subject.as_str() {
+            "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", replicas, 9)),
+            "$KV.b.k" => line.answer(asked, &refusal),
+            _ => {}
+        });
+        let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+        let put = wait(store.put(b"k", b"v", &PutOptions::default()));
+        assert_eq!(put.map_err(|error| error.status()), Err(expected), "{replicas}: {told}");
+        let put = put_if(&store, b"k", Condition::IfAbsent);
+        assert_eq!(put.map_err(|error| error.status()), Err(expected), "{replicas}: {told}");
+    }
+}

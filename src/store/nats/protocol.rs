@@ -18,6 +18,7 @@ pub(super) const STREAM_NAME_IN_USE: u64 = 10_058;
 pub(super) const WRONG_LAST_SEQUENCE: u64 = 10_071;
 pub(super) const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10_164;
 pub(super) const STREAM_STORE_FAILED: u64 = 10_077;
+pub(super) const INSUFFICIENT_RESOURCES: u64 = 10_023;
 pub(super) const MESSAGE_EXCEEDS_MAXIMUM: u64 = 10_054;
 pub(super) const MESSAGE_TTL_DISABLED: u64 = 10_166;
 
@@ -86,6 +87,24 @@ impl ApiError {
     /// from 2.14 on are silent then.
     pub fn is_of_one_that_leads_no_more(&self) -> bool {
         self.code == UNAVAILABLE && self.number == 0
+    }
+
+    /// Whether it says that the bucket is full, by its own limits.
+    pub fn is_for_a_full_bucket(&self) -> bool {
+        self.number == STREAM_STORE_FAILED && self.description.contains("maximum")
+    }
+
+    /// Whether it says that no server stores a message of such a size.
+    pub fn is_for_a_large_message(&self) -> bool {
+        let is_too_large = self.number == STREAM_STORE_FAILED && self.description.contains("too large");
+        self.number == MESSAGE_EXCEEDS_MAXIMUM || is_too_large
+    }
+
+    /// Whether the server may have failed by itself at what the bucket's servers had agreed on: until 2.12 its disk
+    /// (`no space left on device`), until 2.11 its memory, and its store that is being closed.
+    pub fn may_be_of_one_server_only(&self) -> bool {
+        let is_of_store = self.number == STREAM_STORE_FAILED && !self.is_for_a_full_bucket();
+        (is_of_store && !self.is_for_a_large_message()) || self.number == INSUFFICIENT_RESOURCES
     }
 
     /// The last sequence in an answer for a wrong one; it is not in one that is for another write of the key under way.

@@ -173,21 +173,25 @@ impl Table {
         }
         let bucket = &self.bucket.name;
         let told = format!("{} (error {})", error.description, error.number);
-        match error.number {
-            protocol::MESSAGE_EXCEEDS_MAXIMUM => Error::new(
-                Status::TOO_LARGE,
-                "value",
-                format!("the bucket {bucket} takes no message of its size: {told}"),
-            ),
-            protocol::STREAM_STORE_FAILED if error.description.contains("maximum") => {
-                let text = format!("the bucket {bucket} is full: {told}; remove records or raise its limit");
-                Error::new(Status::UNAVAILABLE, "max_bytes", text)
-            }
-            _ => {
-                let text = format!("the bucket {bucket} did not take the write: {told}");
-                Error::new(Status::UNAVAILABLE, super::KIND, text)
-            }
+        if error.is_for_a_large_message() {
+            let text = format!("the bucket {bucket} takes no message of its size: {told}");
+            return Error::new(Status::TOO_LARGE, "value", text);
         }
+        if error.is_for_a_full_bucket() {
+            let text = format!("the bucket {bucket} is full: {told}; remove records or raise its limit");
+            return Error::new(Status::UNAVAILABLE, "max_bytes", text);
+        }
+        if error.may_be_of_one_server_only() && self.has_others() {
+            let text = format!("a server of the bucket {bucket} failed at the write, and others may not have: {told}");
+            return ambiguous(&text);
+        }
+        let text = format!("the bucket {bucket} did not take the write: {told}");
+        Error::new(Status::UNAVAILABLE, super::KIND, text)
+    }
+
+    /// Whether the bucket lies on several servers, or may for all that is known.
+    fn has_others(&self) -> bool {
+        self.bucket.known().is_none_or(|facts| facts.replicas > 1)
     }
 }
 
