@@ -270,6 +270,7 @@ fn a_list_does_not_end_with_a_heartbeat_that_comes_before_the_first_record() {
             line.answer(asked, &puppet::consumer(1));
             line.push(&inbox, "$KV.b.k", (1, 1), 0);
         }
+        "$JS.API.STREAM.MSG.GET.KV_b" => line.answer(asked, &puppet::error(404, 10_037)),
         _ => {}
     });
     let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));

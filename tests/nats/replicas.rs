@@ -25,12 +25,12 @@ enum Laggard {
 }
 
 /// A leader with `k1` and `k2` as the fifth and seventh message, and how many consumers were made.
-fn leader(laggard: Laggard) -> (String, Arc<AtomicU64>) {
+fn leader(laggard: Laggard, replicas: u64) -> (String, Arc<AtomicU64>) {
     let consumers = Arc::new(AtomicU64::new(0));
     let made = Arc::clone(&consumers);
     let mut inbox = String::new();
     let script = move |line: &mut Line, asked: &Asked| match asked.subject.as_str() {
-        "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", 3, 7)),
+        "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", replicas, 7)),
         "$JS.API.CONSUMER.CREATE.KV_b" => {
             let number = made.fetch_add(1, Ordering::Relaxed);
             line.answer(asked, &puppet::consumer(1));
@@ -41,7 +41,7 @@ fn leader(laggard: Laggard) -> (String, Arc<AtomicU64>) {
                 line.push(&inbox, "$KV.b.k2", (7, 2), 0);
             }
         }
-        "$JS.API.STREAM.MSG.GET.KV_b" if laggard == Laggard::LacksNothing => {
+        "$JS.API.STREAM.MSG.GET.KV_b" if laggard == Laggard::LacksNothing || asked.body["seq"] == 8 => {
             line.answer(asked, &puppet::error(404, 10_037))
         }
         "$JS.API.STREAM.MSG.GET.KV_b" => {
@@ -58,37 +58,107 @@ fn leader(laggard: Laggard) -> (String, Arc<AtomicU64>) {
 
 #[test]
 fn a_list_waits_until_its_replica_has_caught_up_with_the_leader() {
-    let (address, _) = leader(Laggard::CatchesUp);
-    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
-    assert_eq!(wait(store.size()), Ok(2));
+    // Where there is one copy, its server counts what has just been written over as gone, and not yet what replaced it.
+    for replicas in [1, 3] {
+        let (address, _) = leader(Laggard::CatchesUp, replicas);
+        let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+        assert_eq!(wait(store.size()), Ok(2), "{replicas}");
+    }
 }
 
 #[test]
 fn a_list_begins_again_when_its_replica_stays_behind_the_leader() {
-    let (address, consumers) = leader(Laggard::StaysBehind);
-    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
-    assert_eq!(wait(store.list(&ListOptions::default())).expect("a list").len(), 2);
-    assert_eq!(consumers.load(Ordering::Relaxed), 2);
+    for replicas in [1, 3] {
+        let (address, consumers) = leader(Laggard::StaysBehind, replicas);
+        let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+        assert_eq!(wait(store.list(&ListOptions::default())).expect("a list").len(), 2, "{replicas}");
+        assert_eq!(consumers.load(Ordering::Relaxed), 2, "{replicas}");
+    }
 }
 
 #[test]
 fn a_list_waits_for_no_message_that_is_of_other_subjects_or_gone() {
-    let (address, consumers) = leader(Laggard::LacksNothing);
-    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
-    assert_eq!(wait(store.size()), Ok(1));
-    assert_eq!(consumers.load(Ordering::Relaxed), 1);
+    for replicas in [1, 3] {
+        let (address, consumers) = leader(Laggard::LacksNothing, replicas);
+        let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+        assert_eq!(wait(store.size()), Ok(1), "{replicas}");
+        assert_eq!(consumers.load(Ordering::Relaxed), 1, "{replicas}");
+    }
 }
 
 #[test]
 fn a_watch_says_that_it_is_current_when_it_has_told_all_that_the_leader_had() {
-    for laggard in [Laggard::CatchesUp, Laggard::StaysBehind] {
-        let (address, _) = leader(laggard);
+    for (laggard, replicas) in [(Laggard::CatchesUp, 1), (Laggard::CatchesUp, 3), (Laggard::StaysBehind, 3)] {
+        let (address, _) = leader(laggard, replicas);
         let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
         let existing = WatchOptions { start: WatchStart::Existing, ..WatchOptions::default() };
         let watch = wait(store.watch(&existing)).expect("a watch");
         let text = |kind, key: &str, value: &str| (kind, key.to_owned(), value.to_owned());
         let expected = [text(Created, "k1", "v"), text(Created, "k2", "v"), text(Current, "", "")];
         assert_eq!(told(&events_until(&watch, Current)), expected);
+    }
+}
+
+/// A list costs one question more than its consumer, where nobody writes, and no more than some where everybody does.
+#[test]
+fn a_list_of_a_bucket_that_is_written_all_the_time_comes_to_its_end() {
+    for (is_busy, expected) in [(false, 1..=1), (true, 2..=8)] {
+        let questions = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&questions);
+        let mut inbox = String::new();
+        let address = puppet::start(move |line, asked| match asked.subject.as_str() {
+            "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", 1, 1)),
+            "$JS.API.CONSUMER.CREATE.KV_b" => {
+                line.answer(asked, &puppet::consumer(1));
+                inbox = asked.inbox();
+                line.push(&inbox, "$KV.b.k", (1, 1), 0);
+            }
+            "$JS.API.STREAM.MSG.GET.KV_b" => {
+                counted.fetch_add(1, Ordering::Relaxed);
+                if !is_busy {
+                    return line.answer(asked, &puppet::error(404, 10_037));
+                }
+                let next = asked.body["seq"].as_u64().expect("a number");
+                line.answer(asked, &json!({ "message": { "subject": "$KV.b.k", "seq": next } }));
+                line.push(&inbox, "$KV.b.k", (next, next), 0);
+            }
+            _ => {}
+        });
+        let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+        assert_eq!(wait(store.size()), Ok(1));
+        let questions = questions.load(Ordering::Relaxed);
+        assert!(expected.contains(&questions), "{questions}");
+    }
+}
+
+/// A server takes a message that was written over off a consumer's count before it counts the one that replaced it.
+#[test]
+fn a_key_that_is_written_over_all_the_time_is_in_every_list() {
+    for address in servers() {
+        let name = bucket();
+        let more = || json!({"format": "raw", "timeout": "30s"});
+        let (lister, writer) = (store(&address, &name, more()), store(&address, &name, more()));
+        let keys = [&b"a"[..], b"b", b"c"];
+        for key in keys {
+            put(&writer, key, b"v");
+        }
+        let is_over = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while is_over.load(Ordering::Relaxed) == 0 {
+                    for key in keys {
+                        put(&writer, key, b"v");
+                    }
+                }
+            });
+            let sizes: Vec<u64> = (0..400).map(|_| wait(lister.size()).unwrap_or(0)).collect();
+            is_over.store(1, Ordering::Relaxed);
+            assert!(
+                sizes.iter().all(|size| *size == 3),
+                "{} are short",
+                sizes.iter().filter(|size| **size < 3).count()
+            );
+        });
     }
 }
 
@@ -130,6 +200,7 @@ fn a_short_list_asks_for_single_records_where_the_bucket_holds_far_more() {
                 line.push(&asked.inbox(), "$KV.b.k1", (1, 1), 1);
                 line.push(&asked.inbox(), "$KV.b.k2", (2, 2), 0);
             }
+            "$JS.API.STREAM.MSG.GET.KV_b" => line.answer(asked, &puppet::error(404, 10_037)),
             "$JS.API.DIRECT.GET.KV_b.$KV.b.k1" => {
                 counted.fetch_add(1, Ordering::Relaxed);
                 line.answer_late(asked, 1, Duration::ZERO);
