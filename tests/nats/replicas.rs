@@ -162,25 +162,54 @@ fn a_key_that_is_written_over_all_the_time_is_in_every_list() {
     }
 }
 
+/// A leader that has the newest message of `k`, and a copy of the bucket that was nearest and has not come to it: another
+/// replica, or a mirror, of which the bucket does not tell.
+fn leader_and_copy(replicas: u64) -> String {
+    puppet::start(move |line, asked| match asked.subject.as_str() {
+        "$JS.API.STREAM.INFO.KV_b" => {
+            let mut stream = puppet::stream("then", replicas, 7);
+            // Too many for a list to bring all bodies.
+            stream["state"]["bytes"] = (1 << 30).into();
+            line.answer(asked, &stream);
+        }
+        "$JS.API.CONSUMER.CREATE.KV_b" => {
+            line.answer(asked, &puppet::consumer(1));
+            line.push(&asked.inbox(), "$KV.b.k", (7, 1), 0);
+        }
+        "$JS.API.DIRECT.GET.KV_b.$KV.b.k" => line.answer_late(asked, 5, Duration::ZERO),
+        "$JS.API.STREAM.MSG.GET.KV_b" if asked.body.get("next_by_subj").is_some() => {
+            line.answer(asked, &puppet::error(404, 10_037));
+        }
+        "$JS.API.STREAM.MSG.GET.KV_b" => {
+            let body = data_encoding::BASE64.encode(b"fresh");
+            line.answer(asked, &json!({ "message": { "subject": "$KV.b.k", "seq": 7, "data": body } }));
+        }
+        _ => {}
+    })
+}
+
 #[test]
-fn reads_ask_the_leader_where_a_replica_may_be_behind_and_that_matters() {
-    for (read_your_writes, expected) in [(false, &b"v"[..]), (true, &b"fresh"[..])] {
-        let address = puppet::start(move |line, asked| match asked.subject.as_str() {
-            "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", 3, 7)),
-            // The copy that was nearest has not come to the last write.
-            "$JS.API.DIRECT.GET.KV_b.$KV.b.k" => line.answer_late(asked, 5, Duration::ZERO),
-            "$JS.API.STREAM.MSG.GET.KV_b" => {
-                let body = data_encoding::BASE64.encode(b"fresh");
-                line.answer(asked, &json!({ "message": { "subject": "$KV.b.k", "seq": 7, "data": body } }));
-            }
-            _ => {}
-        });
-        let more = json!({"format": "raw", "timeout": "60s", "read_your_writes": read_your_writes});
-        let store = store(&address, "b", more);
-        assert_eq!(get(&store, b"k").as_deref(), Some(expected), "{read_your_writes}");
-        let many = wait(store.get_many(&[b"k"])).expect("an answer");
-        assert_eq!(many[0].as_ref().map(|record| record.value()), Some(expected), "{read_your_writes}");
-        assert_eq!(store.describe()["capabilities"]["read_your_writes"], read_your_writes);
+fn reads_ask_the_leader_where_a_copy_may_be_behind_and_that_matters() {
+    for replicas in [1, 3] {
+        for (read_your_writes, expected) in [(false, &b"v"[..]), (true, &b"fresh"[..])] {
+            let more = json!({"format": "raw", "timeout": "60s", "read_your_writes": read_your_writes});
+            let store = store(&leader_and_copy(replicas), "b", more);
+            assert_eq!(get(&store, b"k").as_deref(), Some(expected), "{read_your_writes}");
+            let many = wait(store.get_many(&[b"k"])).expect("an answer");
+            assert_eq!(many[0].as_ref().map(|record| record.value()), Some(expected), "{read_your_writes}");
+            assert_eq!(store.describe()["capabilities"]["read_your_writes"], read_your_writes);
+        }
+    }
+}
+
+#[test]
+fn a_record_of_a_list_is_read_from_the_leader_where_a_copy_does_not_have_it_yet() {
+    for replicas in [1, 3] {
+        let store = store(&leader_and_copy(replicas), "b", json!({"format": "raw", "timeout": "60s"}));
+        let first = ListOptions { limit: 1, projection: Projection::Records, ..ListOptions::default() };
+        let page = wait(store.list(&first)).expect("a list");
+        let page: Vec<_> = page.iter().map(|record| (record.key(), record.value())).collect();
+        assert_eq!(page, [(&b"k"[..], &b"fresh"[..])], "{replicas}");
     }
 }
 

@@ -102,7 +102,7 @@ impl Table {
     /// What is still there of what was listed, in its order, without what cannot be read.
     async fn read_page(&self, listed: &[Listed], end: Instant) -> Result<Vec<Record>> {
         let Some(facts) = self.facts(end).await? else { return Ok(Vec::new()) };
-        let asks_leader = self.config().read_your_writes && facts.replicas > 1;
+        let asks_leader = self.config().read_your_writes;
         let mut page = Vec::with_capacity(listed.len());
         for window in listed.chunks(WINDOW) {
             let subjects = window.iter().map(|listed| self.keys.subject(&self.keys.nats_key_at(&listed.place)));

@@ -1,7 +1,8 @@
 //! Reading one record.
 //!
-//! Any replica may answer a direct get, so that it is fast and may be old for a moment. The bucket's leader is asked
-//! where the bucket allows no direct gets, where `read_your_writes` is set, and where a condition depends on the answer.
+//! Any replica may answer a direct get, so that it is fast and may be old for a moment; so may a mirror of the bucket, of
+//! which its description does not tell, so that one replica alone proves nothing. The bucket's leader is asked where the
+//! bucket allows no direct gets, where `read_your_writes` is set, and where a condition depends on the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,10 +55,9 @@ impl Table {
     pub(super) async fn read_listed(&self, listed: &Listed, end: Instant) -> Result<Option<Record>> {
         let Some(facts) = self.facts(end).await? else { return Ok(None) };
         let nats_key = self.keys.nats_key_at(&listed.place);
-        let is_replicated = facts.replicas > 1;
         let found = self.stored(Arc::clone(&facts), &nats_key, end).await?;
         let found = match found.filter(|(_, stored)| stored.sequence >= listed.revision) {
-            None if is_replicated => self.leaders(&nats_key, end).await?.map(|stored| (facts, stored)),
+            None => self.leaders(&nats_key, end).await?.map(|stored| (facts, stored)),
             found => found,
         };
         let Some((facts, stored)) = found else { return Ok(None) };
@@ -92,9 +92,7 @@ impl Table {
         let subject = self.keys.direct_get(nats_key);
         let mut limit = DIRECT_ATTEMPT;
         loop {
-            // With one replica it is the leader that answers.
-            let asks_leader = self.config().read_your_writes && facts.replicas > 1;
-            if asks_leader || !facts.allow_direct {
+            if self.config().read_your_writes || !facts.allow_direct {
                 return Ok(Box::pin(self.leaders(nats_key, end)).await?.map(|stored| (facts, stored)));
             }
             match self.direct(&subject, limit, end).await? {

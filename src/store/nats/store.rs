@@ -381,7 +381,7 @@ fn capabilities(config: &NatsConfig, facts: Option<&Facts>) -> Value {
         "max_idle": false,
         "touch_lifespan": false,
         "metadata": config.format != Format::Raw,
-        "read_your_writes": config.read_your_writes || facts.is_some_and(|facts| facts.replicas == 1 || !facts.allow_direct),
+        "read_your_writes": config.read_your_writes || facts.is_some_and(|facts| !facts.allow_direct),
         "replicas_acknowledged": facts.map(|facts| facts.replicas / 2),
         "tables_apart": apart,
         "watch": "changes in their order, continued over reconnects; of a key that changes faster than the server passes on, the \
