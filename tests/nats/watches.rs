@@ -66,6 +66,38 @@ fn a_watch_tells_what_happened_to_the_records_of_its_table() {
 }
 
 #[test]
+fn a_watch_goes_by_the_bucket_s_limit_as_it_is_when_a_record_would_end() {
+    const SECOND: u64 = 1_000_000_000;
+    let address = current();
+    let foreign = Foreign::new(&address);
+    let stream = |name: &str, max_age: u64| {
+        json!({
+            "name": format!("KV_{name}"), "subjects": [format!("$KV.{name}.>")], "max_msgs_per_subject": 1,
+            "max_age": max_age, "discard": "new", "allow_direct": true, "duplicate_window": SECOND,
+        })
+    };
+    // What the limit becomes, and what is told of a record that is put before it would end by the old one and after that.
+    let same = [Created, Expired, Created];
+    for (limit, expected) in [(0, &[Created, Updated][..]), (3600 * SECOND, &[Created, Updated]), (2 * SECOND, &same)] {
+        let name = bucket();
+        let answer = foreign.api(&format!("STREAM.CREATE.KV_{name}"), stream(&name, 2 * SECOND));
+        assert!(answer.get("error").is_none(), "{answer}");
+        let store = store(&address, &name, json!({"format": "raw"}));
+        let watch = wait(store.watch(&WatchOptions::default())).expect("a watch");
+        put(&store, b"k", b"1");
+        let answer = foreign.api(&format!("STREAM.UPDATE.KV_{name}"), stream(&name, limit));
+        assert!(answer.get("error").is_none(), "{answer}");
+        std::thread::sleep(Duration::from_millis(2600));
+        put(&store, b"k", b"2");
+        wait(store.remove(b"k", None)).expect("removed");
+        let mut events = events_until(&watch, Removed);
+        events.pop();
+        let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, expected, "{limit}");
+    }
+}
+
+#[test]
 fn what_was_there_is_told_in_full_however_small_the_queue() {
     let store = store(&current(), &bucket(), json!({}));
     for number in 0..500 {
@@ -104,6 +136,7 @@ fn a_bucket_that_was_made_anew_is_told_of_when_the_first_attempt_to_resume_fails
     let (mut consumers, mut created) = (0, "then");
     let address = puppet::start(move |line, asked| match asked.subject.as_str() {
         "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream(created, 1, 1)),
+        "$JS.API.STREAM.MSG.GET.KV_b" => line.answer(asked, &puppet::error(404, 10_037)),
         "$JS.API.CONSUMER.CREATE.KV_b" => {
             consumers += 1;
             match consumers {
@@ -143,6 +176,7 @@ fn a_server_that_is_behind_makes_no_watch_believe_that_the_bucket_is_another_one
             looks_behind -= i32::from(is_behind);
             line.answer(asked, &puppet::stream("then", 3, if is_behind { 5 } else { 7 }));
         }
+        "$JS.API.STREAM.MSG.GET.KV_b" => line.answer(asked, &puppet::error(404, 10_037)),
         "$JS.API.CONSUMER.CREATE.KV_b" => {
             consumers += 1;
             line.answer(asked, &puppet::consumer(u64::from(consumers != 2)));

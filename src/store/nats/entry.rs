@@ -23,6 +23,9 @@ use crate::store::record::{Metadata, Parts, Record};
 /// since 1970 and in 64 bits, which end in the year 2262, and remove at once what is to live beyond that.
 const MOST_TTL: u64 = 100 * 366 * 24 * 3600;
 
+/// How far apart two deadlines of one moment are at most: the clocks are read for each.
+const CLOCKS_APART_MS: u64 = 50;
+
 /// A record to be written.
 pub(super) struct Draft {
     /// The message's body.
@@ -93,21 +96,51 @@ pub(super) fn is_dead_by_bucket_only(facts: &Facts, stored: &Stored) -> bool {
     if facts.max_age_ms == 0 || is_live(facts, stored) {
         return false;
     }
-    is_live(&Facts { max_age_ms: 0, ..facts.clone() }, stored)
+    stored.marks.mark == Mark::None && !clock::has_passed(own_deadline(facts, stored))
 }
 
 /// When a message's record expires, as [`clock::now_ms`] counts, as far as its headers and the bucket tell.
 pub(super) fn deadline(facts: &Facts, stored: &Stored) -> u64 {
-    let after = |lifespan_ms: u64| match lifespan_ms {
-        0 => 0,
-        _ if stored.time_unix_ms == 0 => 0,
-        lifespan_ms => stored.time_unix_ms.saturating_add(lifespan_ms),
-    };
-    let ttl_ms = if facts.allow_msg_ttl { stored.marks.ttl_ms } else { 0 };
     // A record with a lifespan of its own outlives the bucket's limit no more than one without.
-    let ends = [stored.marks.expires_unix_ms, after(ttl_ms), after(facts.max_age_ms)];
+    own_deadline(facts, stored).min(clock::deadline_of_unix(after(stored.time_unix_ms, facts.max_age_ms)))
+}
+
+/// When a message's record expires by what its headers say.
+fn own_deadline(facts: &Facts, stored: &Stored) -> u64 {
+    let ttl_ms = if facts.allow_msg_ttl { stored.marks.ttl_ms } else { 0 };
+    let ends = [stored.marks.expires_unix_ms, after(stored.time_unix_ms, ttl_ms)];
     let first = ends.into_iter().filter(|end| *end != 0).min();
     first.map_or(clock::NEVER, clock::deadline_of_unix)
+}
+
+/// So long after a moment; 0 where neither is known.
+fn after(unix_ms: u64, lifespan_ms: u64) -> u64 {
+    if unix_ms == 0 || lifespan_ms == 0 { 0 } else { unix_ms.saturating_add(lifespan_ms) }
+}
+
+/// A record's end that the bucket's limit sets, which somebody may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Limited {
+    /// When the server took the message.
+    written_unix_ms: u64,
+    /// When the record expires whatever the limit.
+    own: u64,
+}
+
+impl Limited {
+    /// Of a record with this end; `None` where the record expires before the limit would end it.
+    pub fn of(facts: &Facts, stored: &Stored, deadline: u64) -> Option<Limited> {
+        let limit = after(stored.time_unix_ms, facts.max_age_ms);
+        if limit == 0 || deadline.saturating_add(CLOCKS_APART_MS) < clock::deadline_of_unix(limit) {
+            return None;
+        }
+        Some(Limited { written_unix_ms: stored.time_unix_ms, own: own_deadline(facts, stored) })
+    }
+
+    /// The end by the limit as these facts have it.
+    pub fn deadline(self, facts: &Facts) -> u64 {
+        self.own.min(clock::deadline_of_unix(after(self.written_unix_ms, facts.max_age_ms)))
+    }
 }
 
 /// The record of a message; `None` for a mark, and when it has expired.

@@ -6,6 +6,7 @@
 //!       │         ├─ condition, attempt  writes that depend on what is there, and whether they were done
 //!       │         ├─ sweep               old marks in Larder's own buckets are removed along the way
 //!       │         ├─ key, entry          what a record looks like in a subject and a message
+//!       │         ├─ known               what a watch knows of records, and when they end
 //!       │         ├─ snapshot, consumer  all that a bucket holds; messages in their order
 //!       │         └─ bucket              what is known of the stream behind a database
 //!       │              └─ protocol       JetStream's requests and answers
@@ -30,6 +31,7 @@ mod connection;
 mod consumer;
 mod entry;
 mod key;
+mod known;
 mod list;
 mod protocol;
 mod read;

@@ -9,23 +9,22 @@
 //! Whether a record is new or written over, a message does not say. So a watch knows the keys: a hash and a revision for
 //! each, and the key itself for those that expire, which it tells of by its own clock where the server leaves no mark.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldhash::fast::FixedState;
-use std::hash::BuildHasher;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::TARGET;
 use super::bucket::Facts;
 use super::consumer::{Delivered, Feed, Start, Step, Wanted};
-use super::entry;
+use super::entry::{self, Limited};
+use super::known::{End, Known, State};
 use super::protocol::{Mark, Stored};
 use super::snapshot::{Goal, snapshot};
 use super::store::Table;
+use crate::clock;
 use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
 use crate::runtime;
@@ -33,7 +32,6 @@ use crate::store::event::{Event, EventKind, Watch};
 use crate::store::options::{WatchOptions, WatchStart};
 use crate::store::remote::events::Queue;
 use crate::store::reply::Reply;
-use crate::{clock, clock::NEVER};
 
 /// How long one attempt to begin anew may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -41,8 +39,8 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 const CHECK: Duration = Duration::from_secs(2);
 /// How long one of several servers may say that a bucket has less than was seen, before that is believed.
 const BEHIND: Duration = Duration::from_secs(10);
-/// How many ends of records that were written over are kept whatever the number of keys.
-const SPARE_EXPIRIES: usize = 1024;
+/// How long apart two looks at a bucket's limit are at least, and how long one may take.
+const LIMIT_LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// The pause between two looks for a bucket that is gone.
 const MISSING_DELAY: Duration = Duration::from_millis(500);
 
@@ -110,25 +108,17 @@ impl Drop for NatsWatch {
     }
 }
 
-/// What is known of a key.
-#[derive(Clone, Copy)]
-struct Known {
-    revision: u64,
-    deadline: u64,
-}
-
-/// When a record expires: its deadline, revision and key.
-type Expiry = Reverse<(u64, u64, Box<[u8]>)>;
-
 /// A watch as it works.
 struct Watcher {
     table: Arc<Table>,
     options: WatchOptions,
     queue: Arc<Queue>,
     facts: Arc<Facts>,
-    hasher: FixedState,
-    known: HashMap<u64, Known>,
-    expiries: BinaryHeap<Expiry>,
+    /// When the bucket was asked for its limit last, as [`clock::now_ms`] counts.
+    limit_asked: u64,
+    /// When it may be asked again.
+    limit_pause: Instant,
+    known: Known,
     /// When the server was last heard of, since the machine was started.
     heard: Duration,
     /// The sequence of the last message that was seen, or that was there before the watch.
@@ -155,9 +145,9 @@ impl Watcher {
             options,
             queue,
             facts,
-            hasher: FixedState::default(),
-            known: HashMap::new(),
-            expiries: BinaryHeap::new(),
+            limit_asked: 0,
+            limit_pause: Instant::now(),
+            known: Known::default(),
             heard: clock::since_boot(),
             last: 0,
             is_initial,
@@ -169,9 +159,9 @@ impl Watcher {
 
     /// The first feed; `None` when there is no bucket.
     async fn first_feed(&mut self, end: Instant) -> Result<Option<Feed>> {
-        let table = Arc::clone(&self.table);
+        let (table, asked) = (Arc::clone(&self.table), clock::now_ms());
         let Some(facts) = table.bucket.refresh(&table.engine.connection, end).await? else { return Ok(None) };
-        self.facts = facts;
+        (self.facts, self.limit_asked) = (facts, asked);
         if self.is_initial {
             self.goal = Goal::new(&self.facts, table.keys.filter());
             let feed = self.open(Start::LastOfEach, end).await?;
@@ -193,12 +183,11 @@ impl Watcher {
             return Ok(None);
         }
         self.known.clear();
-        self.expiries.clear();
         for Delivered { subject, stored, .. } in seen {
             if let Some(key) = self.key_of(&subject)
                 && entry::is_live(&self.facts, &stored)
             {
-                self.learn(&key, stored.sequence, entry::deadline(&self.facts, &stored));
+                self.learn(&key, &stored, entry::deadline(&self.facts, &stored));
             }
         }
         self.open(Start::From(self.last.saturating_add(1)), end).await
@@ -221,7 +210,7 @@ impl Watcher {
                 () = closing.raised() => return,
                 step = feed.next() => step,
                 () = until(next_expiry) => {
-                    self.expire();
+                    self.expire().await;
                     continue;
                 }
             };
@@ -295,11 +284,11 @@ impl Watcher {
     /// Records expire while there is no connection too.
     async fn wait_and_expire(&mut self, delay: Duration) {
         tokio::time::sleep(delay).await;
-        self.expire();
+        self.expire_certain();
     }
 
     async fn try_resume(&mut self) -> Result<Option<Feed>> {
-        let table = Arc::clone(&self.table);
+        let (table, asked) = (Arc::clone(&self.table), clock::now_ms());
         let attempt = || Instant::now() + ATTEMPT;
         let refreshed = table.bucket.refresh(&table.engine.connection, attempt()).await;
         let Ok(Some(facts)) = refreshed else {
@@ -312,7 +301,7 @@ impl Watcher {
                 self.count_unmarked(&facts, attempt()).await?;
             }
             let feed = self.open(Start::From(self.last.saturating_add(1)), attempt()).await?;
-            self.facts = facts;
+            (self.facts, self.limit_asked) = (facts, asked);
             if feed.as_ref().is_some_and(|feed| feed.pending == 0) {
                 self.end_initial_if_whole(attempt()).await;
             }
@@ -320,14 +309,13 @@ impl Watcher {
         }
         let Some(feed) = self.open(Start::LastOfEach, attempt()).await? else { return Ok(None) };
         // Not before: an attempt that fails must not forget that the bucket is another one.
-        self.facts = facts;
+        (self.facts, self.limit_asked) = (facts, asked);
         self.goal = Goal::new(&self.facts, table.keys.filter());
         log::write(Level::Warn, TARGET, || {
             format!("the bucket {} was made anew; a watch tells that it lost track", table.bucket.name)
         });
         self.queue.lose(self.known.len().max(1) as u64);
         self.known.clear();
-        self.expiries.clear();
         self.last = 0;
         self.behind = None;
         Ok(Some(feed))
@@ -355,20 +343,18 @@ impl Watcher {
 
     /// Tells how many of the known keys are gone without a mark that the feed could show.
     async fn count_unmarked(&mut self, facts: &Facts, end: Instant) -> Result<()> {
-        self.expire();
+        self.expire_certain();
         let wanted = self.wanted(Start::LastOfEach, true);
         let table = Arc::clone(&self.table);
         let mut present = HashSet::new();
         let each = |delivered: Option<Delivered>| match delivered {
             None => present.clear(),
-            Some(delivered) => present.extend(self.key_of(&delivered.subject).map(|key| self.hash(&key))),
+            Some(delivered) => present.extend(self.key_of(&delivered.subject).map(|key| self.known.hash(&key))),
         };
         if !snapshot(&table.engine.connection, &table.bucket, facts, &wanted, end, each).await? {
             return Ok(());
         }
-        let before = self.known.len();
-        self.known.retain(|key, _| present.contains(key));
-        let gone = before - self.known.len();
+        let gone = self.known.retain(&present);
         if gone > 0 {
             self.queue.lose(gone as u64);
         }
@@ -395,7 +381,10 @@ impl Watcher {
             // What is there is not dropped for want of room: the server waits for the reader.
             self.queue.room().await;
         }
-        self.expire_before(&key, &stored);
+        self.expire_before(&key, &stored).await;
+        if entry::is_dead_by_bucket_only(&self.facts, &stored) {
+            self.ask_limit().await;
+        }
         let kind = match stored.marks.mark {
             Mark::Removed => EventKind::Removed,
             Mark::Expired => EventKind::Expired,
@@ -414,47 +403,28 @@ impl Watcher {
                 return;
             }
         };
-        let was_known = self.learn(key, stored.sequence, record.deadline()).is_some();
+        let was_known = self.learn(key, stored, record.deadline()).is_some();
         let kind = if was_known { EventKind::Updated } else { EventKind::Created };
         self.queue.push(Event { initial: self.is_initial && !was_known, ..Event::of(kind, record) });
     }
 
     /// Tells of a record that is no more; nothing of one that nobody was told of.
     fn tell_gone(&mut self, key: &[u8], kind: EventKind) {
-        if let Some(known) = self.known.remove(&self.hash(key)) {
+        if let Some(known) = self.known.remove(key) {
             self.push_gone(key, kind, known);
         }
     }
 
-    fn push_gone(&self, key: &[u8], kind: EventKind, known: Known) {
+    fn push_gone(&self, key: &[u8], kind: EventKind, known: State) {
         match entry::bare(key, known.revision, known.deadline) {
             Ok(record) => self.queue.push(Event::of(kind, record)),
             Err(_) => self.queue.lose(1),
         }
     }
 
-    fn learn(&mut self, key: &[u8], revision: u64, deadline: u64) -> Option<Known> {
-        if deadline != NEVER {
-            self.expiries.push(Reverse((deadline, revision, key.into())));
-        }
-        let before = self.known.insert(self.hash(key), Known { revision, deadline });
-        self.forget_outdated();
-        before
-    }
-
-    /// Drops the ends of records that were written over, once they are more than half: there are as many as writes.
-    fn forget_outdated(&mut self) {
-        if self.expiries.len() <= 2 * self.known.len() + SPARE_EXPIRIES {
-            return;
-        }
-        let (known, hasher) = (&self.known, &self.hasher);
-        self.expiries.retain(|Reverse((_, revision, key))| {
-            known.get(&hasher.hash_one(key)).is_some_and(|known| known.revision == *revision)
-        });
-    }
-
-    fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash_one(key)
+    fn learn(&mut self, key: &[u8], stored: &Stored, deadline: u64) -> Option<State> {
+        let limited = Limited::of(&self.facts, stored, deadline);
+        self.known.learn(key, State { revision: stored.sequence, deadline }, limited)
     }
 
     /// Ends the telling of what was there, if the feed, which has nothing more, has come as far as the leader was.
@@ -472,34 +442,68 @@ impl Watcher {
     }
 
     fn next_expiry(&self) -> Option<Duration> {
-        let Reverse((deadline, ..)) = self.expiries.peek()?;
-        Some(Duration::from_millis(deadline.saturating_sub(clock::now_ms())))
+        let end = self.known.next_end()?;
+        let delay = Duration::from_millis(end.deadline.saturating_sub(clock::now_ms()));
+        if self.is_certain(end) {
+            return Some(delay);
+        }
+        Some(delay.max(self.limit_pause.saturating_duration_since(Instant::now())))
     }
 
-    /// Tells of the records whose time has come.
-    fn expire(&mut self) {
-        while let Some(Reverse((deadline, ..))) = self.expiries.peek()
-            && clock::has_passed(*deadline)
-        {
-            let Some(Reverse((_, revision, key))) = self.expiries.pop() else { return };
-            let hash = self.hash(&key);
-            // A later write of the key has a time of its own.
-            if let Some(known) = self.known.get(&hash).copied().filter(|known| known.revision == revision) {
-                self.known.remove(&hash);
-                self.push_gone(&key, EventKind::Expired, known);
+    /// Tells of the records whose time has come. The bucket's limit may have been raised: what it alone ends is told when
+    /// it was asked for since.
+    async fn expire(&mut self) {
+        if !self.expire_certain() {
+            self.ask_limit().await;
+            self.expire_certain();
+        }
+    }
+
+    /// Tells of the records whose time has come for certain; whether these were all.
+    fn expire_certain(&mut self) -> bool {
+        let mut doubtful = Vec::new();
+        while let Some(end) = self.known.take_due() {
+            if !self.is_certain(&end) {
+                doubtful.push(end);
+                continue;
             }
+            match end.limited.map(|limited| limited.deadline(&self.facts)) {
+                Some(deadline) if !clock::has_passed(deadline) => {
+                    let state = State { revision: end.revision, deadline };
+                    self.known.learn(&end.key, state, end.limited);
+                }
+                _ => self.tell_gone(&end.key, EventKind::Expired),
+            }
+        }
+        let were_all = doubtful.is_empty();
+        doubtful.into_iter().for_each(|end| self.known.keep(end));
+        were_all
+    }
+
+    /// Whether a record ends then whatever was done to the bucket, or the bucket was asked since.
+    fn is_certain(&self, end: &End) -> bool {
+        end.limited.is_none() || end.deadline <= self.limit_asked
+    }
+
+    /// Asks for the bucket's limit; what was known stays where there is no answer, and where the bucket is another one,
+    /// which the feed will notice.
+    async fn ask_limit(&mut self) {
+        let (apart, patience) = LIMIT_LOOK;
+        let (table, asked) = (Arc::clone(&self.table), clock::now_ms());
+        let answer = table.bucket.refresh(&table.engine.connection, Instant::now() + patience).await;
+        self.limit_pause = Instant::now() + apart;
+        if let Ok(Some(facts)) = answer
+            && facts.created == self.facts.created
+        {
+            (self.facts, self.limit_asked) = (facts, asked);
         }
     }
 
     /// Tells that a record had expired before the message came that its key has now.
-    fn expire_before(&mut self, key: &[u8], stored: &Stored) {
-        if stored.marks.mark == Mark::Expired {
-            return;
-        }
-        if let Some(known) = self.known.get(&self.hash(key)).filter(|known| clock::has_passed(known.deadline)).copied()
-        {
-            self.known.remove(&self.hash(key));
-            self.push_gone(key, EventKind::Expired, known);
+    async fn expire_before(&mut self, key: &[u8], stored: &Stored) {
+        let is_over = self.known.get(key).is_some_and(|known| clock::has_passed(known.deadline));
+        if is_over && stored.marks.mark != Mark::Expired {
+            self.expire().await;
         }
     }
 }
