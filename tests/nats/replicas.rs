@@ -44,6 +44,11 @@ fn leader(laggard: Laggard, replicas: u64) -> (String, Arc<AtomicU64>) {
         "$JS.API.STREAM.MSG.GET.KV_b" if laggard == Laggard::LacksNothing || asked.body["seq"] == 8 => {
             line.answer(asked, &puppet::error(404, 10_037))
         }
+        // A watch that resumes asks whether the bucket is the same, and is told when the message was taken that it has seen.
+        "$JS.API.STREAM.MSG.GET.KV_b" if asked.body == json!({ "seq": 5 }) => {
+            let message = json!({ "subject": "$KV.b.k1", "seq": 5, "time": "2023-11-14T22:13:20Z" });
+            line.answer(asked, &json!({ "message": message }));
+        }
         "$JS.API.STREAM.MSG.GET.KV_b" => {
             assert_eq!(asked.body, json!({ "seq": 6, "next_by_subj": "$KV.b.>" }));
             line.answer(asked, &json!({ "message": { "subject": "$KV.b.k2", "seq": 7 } }));

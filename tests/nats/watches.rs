@@ -167,6 +167,53 @@ fn a_bucket_that_was_made_anew_is_told_of_when_the_first_attempt_to_resume_fails
 }
 
 #[test]
+fn a_bucket_that_counts_anew_under_its_old_date_is_another_one() {
+    let mut nats = Nats::cluster(&Options::default()).expect("three servers");
+    for history in [1, 5] {
+        let name = bucket();
+        let of = |node: &str| {
+            json!({
+                "nodes": [node], "replicas": 1, "history": history, "disable_persistence": true, "format": "raw",
+                "timeout": "60s",
+            })
+        };
+        let first = store("", &name, of(&nats.addresses()[0]));
+        put(&first, b"gone", b"1");
+        let home = nats.leader_of(&format!("KV_{name}")).expect("a leader");
+        let other = nats.addresses()[(home + 1) % 3].clone();
+        let gate = Gate::to(&other);
+        let watch = wait(store("", &name, of(&gate.address)).watch(&existing())).expect("a watch");
+        assert_eq!(events_until(&watch, Current).len(), 2);
+        let writer = store("", &name, of(&other));
+        put(&writer, b"gone-too", b"1");
+        put(&writer, b"x", b"1");
+        assert_eq!(events_until(&watch, Created).len(), 1);
+        assert_eq!(events_until(&watch, Created).len(), 1);
+        gate.shut();
+        nats.node(home).process().kill();
+        nats.node(home).start_again().expect("it starts");
+        // More than the watch has seen, and its last message is there again or was written over.
+        let keys = ["a", "b", if history == 1 { "d" } else { "c" }, "d", "e"];
+        for key in keys {
+            put(&writer, key.as_bytes(), b"2");
+        }
+        gate.open();
+        put(&writer, b"end", b"2");
+        let mut events = Vec::new();
+        while events.last().is_none_or(|(_, key, _)| key != "end") {
+            events.extend(told(&events_until(&watch, Created)));
+        }
+        let expected = |kind, key: &str| (kind, key.to_owned(), if kind == Lost { "" } else { "2" }.to_owned());
+        let mut all = vec![expected(Lost, "")];
+        let created = if history == 1 { vec!["a", "b", "d", "e", "end"] } else { vec!["a", "b", "c", "d", "e", "end"] };
+        all.extend(created.into_iter().map(|key| expected(Created, key)));
+        assert_eq!(events, all, "{history}");
+        // The next server that is killed may be the one behind it.
+        gate.shut();
+    }
+}
+
+#[test]
 fn a_server_that_is_behind_makes_no_watch_believe_that_the_bucket_is_another_one() {
     let (mut consumers, mut looks_behind) = (0, 3);
     let address = puppet::start(move |line, asked| match asked.subject.as_str() {

@@ -58,8 +58,14 @@ pub struct Facts {
     pub messages: u64,
     /// How many bytes it holds.
     pub bytes: u64,
+    /// The sequence of the first message that it still holds.
+    pub first_sequence: u64,
+    /// When that was taken, in milliseconds since 1970; 0 where it holds none.
+    pub first_unix_ms: u64,
     /// The sequence of its last message.
     pub last_sequence: u64,
+    /// When that was taken, in milliseconds since 1970.
+    pub last_unix_ms: u64,
     /// When it was so by the server's clock, in milliseconds since 1970. Servers before 2.10 do not say; then by ours.
     pub asked_unix_ms: u64,
 }
@@ -86,7 +92,10 @@ impl Facts {
             format: mark.to_owned(),
             messages: number(state, "messages"),
             bytes: number(state, "bytes"),
+            first_sequence: number(state, "first_seq"),
+            first_unix_ms: protocol::unix_ms(text(state, "first_ts")),
             last_sequence: number(state, "last_seq"),
+            last_unix_ms: protocol::unix_ms(text(state, "last_ts")),
             asked_unix_ms: match protocol::unix_ms(text(info, "ts")) {
                 0 => clock::unix_ms(),
                 told => told,
@@ -297,6 +306,18 @@ impl Bucket {
             Err(error) if error.is_missing_message() || error.is_missing_stream() => Ok(None),
             Err(error) => Err(refused(&self.name, "read", &error)),
         }
+    }
+
+    /// When the message of a sequence was taken, in milliseconds since 1970; `None` where the leader shows none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::api`].
+    pub async fn time_of(&self, connection: &Arc<Connection>, sequence: u64, end: Instant) -> Result<Option<u64>> {
+        let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.stream);
+        let answer = connection.api(&subject, &json!({ "seq": sequence }), end).await?;
+        let message = answer.as_ref().ok().and_then(|answer| answer.get("message"));
+        Ok(message.map(|message| protocol::unix_ms(text(message, "time"))))
     }
 
     fn learn(&self, connection: &Connection, info: &Value, asked_on: u64) -> Result<Arc<Facts>> {

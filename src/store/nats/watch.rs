@@ -123,6 +123,8 @@ struct Watcher {
     heard: Duration,
     /// The sequence of the last message that was seen, or that was there before the watch.
     last: u64,
+    /// When the server took it, in milliseconds since 1970.
+    last_unix_ms: u64,
     /// Whether what is being told was there when the watch began.
     is_initial: bool,
     /// How far the feed has to come to have told all that was there.
@@ -150,6 +152,7 @@ impl Watcher {
             known: Known::default(),
             heard: clock::since_boot(),
             last: 0,
+            last_unix_ms: 0,
             is_initial,
             checked: Instant::now(),
             awaited: None,
@@ -171,7 +174,7 @@ impl Watcher {
             return Ok(feed);
         }
         // What is there up to here is known, what follows is told.
-        self.last = self.facts.last_sequence;
+        (self.last, self.last_unix_ms) = (self.facts.last_sequence, self.facts.last_unix_ms);
         let wanted = self.wanted(Start::LastOfEach, true);
         let (last, mut seen) = (self.last, Vec::new());
         let each = |delivered: Option<Delivered>| match delivered {
@@ -296,7 +299,7 @@ impl Watcher {
             self.behind = None;
             return refreshed.map(|_| None);
         };
-        if !self.is_another(&facts)? {
+        if !self.is_another(&facts, attempt()).await? {
             if clock::since_boot().saturating_sub(self.heard) > table.config().marker_age / 2 {
                 self.count_unmarked(&facts, attempt()).await?;
             }
@@ -316,7 +319,7 @@ impl Watcher {
         });
         self.queue.lose(self.known.len().max(1) as u64);
         self.known.clear();
-        self.last = 0;
+        (self.last, self.last_unix_ms) = (0, 0);
         self.behind = None;
         Ok(Some(feed))
     }
@@ -326,19 +329,35 @@ impl Watcher {
     /// # Errors
     ///
     /// `UNAVAILABLE` while it may as well be that one of several servers has not learned yet that it leads no more.
-    fn is_another(&mut self, facts: &Facts) -> Result<bool> {
+    async fn is_another(&mut self, facts: &Facts, end: Instant) -> Result<bool> {
         if facts.created != self.facts.created {
             return Ok(true);
         }
         if facts.last_sequence >= self.last {
             self.behind = None;
-            return Ok(false);
+            return self.is_renumbered(facts, end).await;
         }
         let since = *self.behind.get_or_insert_with(Instant::now);
         if facts.replicas > 1 && since.elapsed() < BEHIND {
             return Err(Error::new(Status::UNAVAILABLE, super::KIND, "the server that answers is behind"));
         }
         Ok(true)
+    }
+
+    /// Whether the bucket begins anew under its old date. In a cluster that is the date of its assignment, which outlasts
+    /// what one server had of it in its memory.
+    async fn is_renumbered(&self, facts: &Facts, end: Instant) -> Result<bool> {
+        let table = &self.table;
+        if self.last == 0 || self.last_unix_ms == 0 {
+            return Ok(false);
+        }
+        match table.bucket.time_of(&table.engine.connection, self.last, end).await {
+            Ok(Some(taken)) => Ok(taken != self.last_unix_ms),
+            // What was written over tells nothing, but what comes before it was not taken after it.
+            Ok(None) => Ok(facts.first_sequence <= self.last && facts.first_unix_ms > self.last_unix_ms),
+            Err(error) if error.status() == Status::AUTH => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Tells how many of the known keys are gone without a mark that the feed could show.
@@ -374,7 +393,7 @@ impl Watcher {
         if stored.sequence <= self.last {
             return;
         }
-        self.last = stored.sequence;
+        (self.last, self.last_unix_ms) = (stored.sequence, stored.time_unix_ms);
         self.goal.note(stored.sequence);
         let Some(key) = self.key_of(&subject) else { return };
         if self.is_initial {
