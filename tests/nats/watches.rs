@@ -167,6 +167,26 @@ fn a_bucket_that_was_made_anew_is_told_of_when_the_first_attempt_to_resume_fails
 }
 
 #[test]
+fn a_bucket_that_is_gone_is_told_of_once_and_so_is_what_comes_after_it() {
+    for address in servers() {
+        let name = bucket();
+        let (foreign, store) = (Foreign::new(&address), store(&address, &name, json!({})));
+        put(&store, b"a", b"1");
+        done(wait(store.put(b"b", b"1", &living(Duration::from_secs(3)))));
+        let watch = wait(store.watch(&WatchOptions::default())).expect("a watch");
+        foreign.api(&format!("STREAM.DELETE.KV_{name}"), Value::Null);
+        let lost = events_until(&watch, Lost);
+        assert_eq!((lost.len(), lost[0].lost), (1, 2), "{lost:?}");
+        // Nor is it told of the end of what is gone.
+        std::thread::sleep(Duration::from_secs(3));
+        put(&store, b"a", b"2");
+        assert_eq!(told(&events_until(&watch, Created)), [(Created, "a".to_owned(), "2".to_owned())]);
+        put(&store, b"a", b"3");
+        assert_eq!(told(&events_until(&watch, Updated)), [(Updated, "a".to_owned(), "3".to_owned())]);
+    }
+}
+
+#[test]
 fn a_bucket_that_counts_anew_under_its_old_date_is_another_one() {
     let mut nats = Nats::cluster(&Options::default()).expect("three servers");
     for history in [1, 5] {

@@ -4,7 +4,7 @@
 //! begins a new one behind that message, so that nothing is missed and nothing told twice; what a later message of the
 //! same key had replaced meanwhile is not told, as the bucket no longer has it. Marks of removals do not stay for ever,
 //! either: after an absence that is long beside their age, the keys that are gone without one are counted, and a `lost` event
-//! tells how many. So it does when the bucket itself is another one, and then what is there now.
+//! tells how many. So it does when the bucket itself is gone, or another one, and then what is there now.
 //!
 //! Whether a record is new or written over, a message does not say. So a watch knows the keys: a hash and a revision for
 //! each, and the key itself for those that expire, which it tells of by its own clock where the server leaves no mark.
@@ -135,6 +135,8 @@ struct Watcher {
     awaited: Option<u64>,
     /// Since when whoever answers says that the bucket has less than was seen.
     behind: Option<Instant>,
+    /// Whether the bucket was gone when it was last looked for, which was told.
+    is_gone: bool,
 }
 
 impl Watcher {
@@ -157,6 +159,7 @@ impl Watcher {
             checked: Instant::now(),
             awaited: None,
             behind: None,
+            is_gone: false,
         }
     }
 
@@ -275,13 +278,34 @@ impl Watcher {
             match self.try_resume().await {
                 Ok(Some(feed)) => return feed,
                 // Removed for good, or about to be made anew: whoever writes next does.
-                Ok(None) => self.wait_and_expire(MISSING_DELAY).await,
+                Ok(None) => {
+                    self.lose_bucket();
+                    tokio::time::sleep(MISSING_DELAY).await;
+                }
                 Err(error) => {
                     log::write(Level::Debug, TARGET, || format!("a watch could not resume yet: {error}"));
                     self.wait_and_expire(Duration::from_millis(100)).await;
                 }
             }
         }
+    }
+
+    /// Tells, once, that all known keys are gone with their bucket.
+    fn lose_bucket(&mut self) {
+        if !std::mem::replace(&mut self.is_gone, true) {
+            log::write(Level::Warn, TARGET, || {
+                format!("the bucket {} is gone; a watch waits for another one", self.table.bucket.name)
+            });
+            self.forget_all(self.known.len());
+        }
+    }
+
+    /// Tells that it lost track, and begins with nothing.
+    fn forget_all(&mut self, lost: usize) {
+        self.queue.lose(lost as u64);
+        self.known.clear();
+        (self.last, self.last_unix_ms) = (0, 0);
+        (self.awaited, self.behind) = (None, None);
     }
 
     /// Records expire while there is no connection too.
@@ -299,7 +323,7 @@ impl Watcher {
             self.behind = None;
             return refreshed.map(|_| None);
         };
-        if !self.is_another(&facts, attempt()).await? {
+        if !self.is_gone && !self.is_another(&facts, attempt()).await? {
             if clock::since_boot().saturating_sub(self.heard) > table.config().marker_age / 2 {
                 self.count_unmarked(&facts, attempt()).await?;
             }
@@ -314,13 +338,12 @@ impl Watcher {
         // Not before: an attempt that fails must not forget that the bucket is another one.
         (self.facts, self.limit_asked) = (facts, asked);
         self.goal = Goal::new(&self.facts, table.keys.filter());
-        log::write(Level::Warn, TARGET, || {
-            format!("the bucket {} was made anew; a watch tells that it lost track", table.bucket.name)
-        });
-        self.queue.lose(self.known.len().max(1) as u64);
-        self.known.clear();
-        (self.last, self.last_unix_ms) = (0, 0);
-        self.behind = None;
+        if !std::mem::replace(&mut self.is_gone, false) {
+            log::write(Level::Warn, TARGET, || {
+                format!("the bucket {} was made anew; a watch tells that it lost track", table.bucket.name)
+            });
+            self.forget_all(self.known.len().max(1));
+        }
         Ok(Some(feed))
     }
 
