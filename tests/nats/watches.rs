@@ -167,6 +167,33 @@ fn a_bucket_that_was_made_anew_is_told_of_when_the_first_attempt_to_resume_fails
 }
 
 #[test]
+fn a_change_that_cannot_be_read_is_told_as_lost_and_ends_nothing() {
+    let (address, name) = (current(), bucket());
+    let (foreign, store) = (Foreign::new(&address), store(&address, &name, json!({})));
+    let watch = wait(store.watch(&WatchOptions::default())).expect("a watch");
+    done(wait(store.put(b"k", b"1", &living(Duration::from_secs(1)))));
+    foreign.publish(&format!("$KV.{name}.t.kk"), &[], "no record");
+    foreign.publish(&format!("$KV.{name}.t.knew"), &[], "no record either");
+    let first = events_until(&watch, Lost);
+    let kinds: Vec<_> = first.iter().map(|event| event.kind).collect();
+    // The record that the first one was would have ended.
+    std::thread::sleep(Duration::from_millis(1500));
+    put(&store, b"k", b"2");
+    put(&store, b"new", b"2");
+    let rest = events_until(&watch, Created);
+    assert_eq!(kinds, [Created, Lost]);
+    let lost: u64 = [&first, &rest].iter().flat_map(|events| events.iter()).map(|event| event.lost).sum();
+    assert_eq!(lost, 2, "{rest:?}");
+    let text = |kind, key: &str, value: &str| (kind, key.to_owned(), value.to_owned());
+    let rest: Vec<_> = told(&rest).into_iter().filter(|(kind, ..)| *kind != Lost).collect();
+    assert_eq!(rest, [text(Updated, "k", "2"), text(Created, "new", "2")]);
+    // A watch of what is there leaves it out, as a list does.
+    foreign.publish(&format!("$KV.{name}.t.kk"), &[], "no record");
+    let watch = wait(store.watch(&existing())).expect("a watch");
+    assert_eq!(told(&events_until(&watch, Current)), [text(Created, "new", "2"), text(Current, "", "")]);
+}
+
+#[test]
 fn a_bucket_that_is_gone_is_told_of_once_and_so_is_what_comes_after_it() {
     for address in servers() {
         let name = bucket();

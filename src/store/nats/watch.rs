@@ -440,14 +440,24 @@ impl Watcher {
             Ok(Some(record)) => record,
             // It came late, and has expired already.
             Ok(None) => return self.tell_gone(key, EventKind::Expired),
-            Err(error) => {
-                log::write(Level::Warn, TARGET, || format!("left out of a watch: {error}"));
-                return;
-            }
+            Err(error) => return self.take_unreadable(key, stored, &error),
         };
         let was_known = self.learn(key, stored, record.deadline()).is_some();
         let kind = if was_known { EventKind::Updated } else { EventKind::Created };
         self.queue.push(Event { initial: self.is_initial && !was_known, ..Event::of(kind, record) });
+    }
+
+    /// Tells that a change is lost. What was there before the watch is left out, as lists do.
+    fn take_unreadable(&mut self, key: &[u8], stored: &Stored, error: &Error) {
+        log::write(Level::Warn, TARGET, || format!("left out of a watch: {error}"));
+        let was_known = self.known.get(key).is_some();
+        if was_known {
+            // What its reader knows of has gone on, and ends when this does.
+            self.learn(key, stored, entry::deadline(&self.facts, stored));
+        }
+        if was_known || !self.is_initial {
+            self.queue.lose(1);
+        }
     }
 
     /// Tells of a record that is no more; nothing of one that nobody was told of.
