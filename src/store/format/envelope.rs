@@ -136,7 +136,12 @@ fn check_header(bytes: &[u8]) -> Result<(usize, usize)> {
     Ok((header_length, lengths as usize))
 }
 
-fn check_metadata(stored: &[u8]) -> Result<Metadata> {
+/// The metadata in bytes, when it is as a store takes it.
+///
+/// # Errors
+///
+/// `CORRUPT` when it is too long, not whole, or its names are not sorted.
+pub(super) fn check_metadata(stored: &[u8]) -> Result<Metadata> {
     if stored.len() > MAX_METADATA_LENGTH {
         let text = format!("its metadata is {} bytes long; the limit is {MAX_METADATA_LENGTH}", stored.len());
         return Err(corrupt(text));

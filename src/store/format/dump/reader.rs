@@ -6,6 +6,7 @@ use sha2::Digest;
 
 use super::{END, FRAME_HEAD, HEADER, Header, Item, MAGIC, Mark, RECORD, RECORD_HEAD, VERSION, checksum};
 use crate::error::{Error, Result, Status};
+use crate::store::format::envelope;
 use crate::store::record::{MAX_KEY_LENGTH, MAX_METADATA_LENGTH, MAX_VALUE_LENGTH, Metadata};
 
 /// The longest header's body, in bytes.
@@ -143,19 +144,24 @@ impl<R: Read> Reader<R> {
     }
 
     fn item(&self) -> Result<Item> {
-        self.parse_item().ok_or_else(|| self.damaged("its lengths contradict each other, or its metadata is not whole"))
+        let (mut item, metadata) =
+            self.parse_item().ok_or_else(|| self.damaged("the lengths of its parts contradict each other"))?;
+        item.metadata = envelope::check_metadata(metadata).map_err(|error| self.damaged(error.message()))?;
+        Ok(item)
     }
 
-    fn parse_item(&self) -> Option<Item> {
+    /// The body's record without its metadata, and the bytes of that.
+    fn parse_item(&self) -> Option<(Item, &[u8])> {
         let mut rest = Rest(&self.body);
         let (revision, created_unix_ms, expires_unix_ms, max_idle_ms) =
             (rest.u64()?, rest.u64()?, rest.u64()?, rest.u64()?);
         let lengths = [rest.u32()? as usize, rest.u32()? as usize, rest.u32()? as usize];
         let key = rest.take(lengths[0])?.to_vec();
-        let metadata = Metadata::from_bytes(rest.take(lengths[1])?)?;
+        let metadata = rest.take(lengths[1])?;
         let value = rest.take(lengths[2])?.to_vec();
-        let item = Item { key, value, metadata, revision, created_unix_ms, expires_unix_ms, max_idle_ms };
-        rest.0.is_empty().then_some(item)
+        let item =
+            Item { key, value, metadata: Metadata::default(), revision, created_unix_ms, expires_unix_ms, max_idle_ms };
+        rest.0.is_empty().then_some((item, metadata))
     }
 
     fn end(&mut self) -> Result<()> {

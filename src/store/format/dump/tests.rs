@@ -1,6 +1,6 @@
 use super::{Header, Item, Reader, Writer};
 use crate::error::{Result, Status};
-use crate::store::record::Metadata;
+use crate::store::record::{MAX_METADATA_LENGTH, Metadata};
 
 fn header() -> Header {
     Header {
@@ -111,6 +111,28 @@ fn what_is_no_dump_or_a_newer_one_is_told_apart_from_a_damaged_one() {
     let mut newer = dump();
     newer[8] = 2;
     assert_eq!(told(&newer), "it is of version 2; this Larder reads version 1");
+}
+
+#[test]
+fn metadata_that_no_store_could_give_back_is_found_before_it_is_loaded() {
+    let half = vec![0; MAX_METADATA_LENGTH / 2];
+    let pair = |name: &str, value: &[u8]| Metadata::new([(name, value)]).expect("small").as_bytes().to_vec();
+    let one = |name| pair(name, b"1");
+    let cases = [
+        ([one("a"), one("b")].concat(), None),
+        ([one("b"), one("a")].concat(), Some("not sorted")),
+        ([one("a"), one("a")].concat(), Some("stands twice")),
+        ([pair("a", &half), pair("b", &half)].concat(), Some("the limit is")),
+    ];
+    for (bytes, expected) in cases {
+        let metadata = Metadata::from_bytes(&bytes).expect("pairs");
+        let mut writer = Writer::new(Vec::new(), &header()).expect("memory");
+        writer.write(&Item { key: b"k".to_vec(), metadata, ..Item::default() }).expect("memory");
+        let found = read(&writer.finish().expect("memory"));
+        let error = found.as_ref().err().map_or("", |error| error.message());
+        assert_eq!(found.is_err(), expected.is_some(), "{error}");
+        assert!(error.contains(expected.unwrap_or("")), "{error}");
+    }
 }
 
 /// Where each frame begins.
