@@ -229,8 +229,33 @@ fn blamed(error: Error, login: &Login) -> Error {
 /// The error of a complaint that ends a login.
 fn refusal(address: &str, text: &str) -> Error {
     let lower = text.to_lowercase();
+    // The server waited for the login, and has not refused it: a slow line, or much to do.
+    if lower.contains("authentication timeout") {
+        return unavailable("nodes", format!("{address} refused the connection: {text}"));
+    }
     if ["authentication", "authorization", "permissions violation"].iter().any(|word| lower.contains(word)) {
         return Error::new(Status::AUTH, "username", format!("{address} refused the login: {text}"));
     }
     unavailable("nodes", format!("{address} refused the connection: {text}"))
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_that_came_too_late_was_not_refused() {
+        let cases = [
+            ("Authorization Violation", Status::AUTH),
+            ("User Authentication Expired", Status::AUTH),
+            ("Permissions Violation for Subscription to \"_INBOX.x.*\"", Status::AUTH),
+            ("Authentication Timeout", Status::UNAVAILABLE),
+            ("maximum connections exceeded", Status::UNAVAILABLE),
+        ];
+        for (text, status) in cases {
+            let error = refusal("host:4222", text);
+            assert_eq!(error.status(), status, "{text}");
+            assert!(error.message().contains("host:4222") && error.message().contains(text), "{error}");
+        }
+    }
 }
