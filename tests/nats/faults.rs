@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::common::*;
 use crate::puppet::{self, INFO};
 use crate::servers::nats::{Nats, Options};
-use crate::servers::ports;
+use crate::servers::{ports, tools};
 
 const LONG: Option<Duration> = Some(Duration::from_secs(60));
 /// An outage after which attempts to connect have become as rare as they become.
@@ -72,6 +72,66 @@ fn a_write_whose_answer_never_came_is_ambiguous() {
     // A read waits for the connection. What was in flight may have happened, what was not sent has not.
     let found = larder::wait(store.get(b"k"), LONG).expect("an answer").expect("a record");
     assert!([&b"1"[..], b"2", b"3"].contains(&found.value()), "{found:?}");
+}
+
+#[test]
+fn a_key_that_is_longer_than_a_server_s_lines_is_refused_and_costs_others_no_answer() {
+    for binary in [None, Some(tools::nats_server_oldest().expect("built"))] {
+        let more = "max_control_line: 1024".to_owned();
+        let nats = Nats::single(&Options { binary, more, ..Options::default() }).expect("a server");
+        let store = store(&nats.addresses()[0], &bucket(), json!({"format": "raw", "timeout": "30s"}));
+        put(&store, b"k", b"v");
+        let long = [b'k'; 1500];
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    assert_eq!(get(&store, b"k").as_deref(), Some(&b"v"[..]));
+                }
+            });
+            let begin = Instant::now();
+            let refused =
+                (wait(store.put(&long, b"v", &PutOptions::default())).map(drop), wait(store.get(&long)).map(drop));
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+            let too_large = (Status::TOO_LARGE, "key".to_owned());
+            assert_eq!((refusal(refused.0), refusal(refused.1)), (too_large.clone(), too_large));
+            assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+        });
+        put(&store, b"k", b"w");
+    }
+}
+
+/// Lets everybody in, and hangs up at the first request; and how often it did.
+fn hanging_up() -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let count = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
+    let counted = std::sync::Arc::clone(&count);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.expect("a client");
+            write!(client, "INFO {{{INFO}}}\r\n").expect("sent");
+            for line in std::io::BufReader::new(client.try_clone().expect("a handle")).lines().map_while(Result::ok) {
+                if line == "PING" {
+                    write!(client, "PONG\r\n").expect("sent");
+                } else if line.starts_with("PUB") {
+                    break;
+                }
+            }
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    });
+    (address, count)
+}
+
+#[test]
+fn a_server_that_hangs_up_again_and_again_is_connected_to_now_and_then() {
+    let (address, count) = hanging_up();
+    let store = store(&address, &bucket(), json!({}));
+    let asked = larder::wait(store.get(b"k"), Some(Duration::from_secs(3)));
+    assert!(asked.is_err(), "nobody answers");
+    let count = count.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((5..=60).contains(&count), "{count}");
 }
 
 /// A slow line to a server: each direction has a thread, and what goes up waits in no buffer of size.

@@ -28,11 +28,16 @@ use crate::{deadline, sync::Mutex};
 
 /// The pause before the second attempt to connect.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
-/// How long the first attempt to read may take before it is made again, perhaps of another replica; the next ones take
-/// twice as long each, so that a large answer on a slow line comes through in the end.
+/// How long the first attempt to read may take before it is made again, perhaps of another replica; the next one takes
+/// twice as long after each silence, so that a large answer on a slow line comes through in the end.
 const READ_ATTEMPT: Duration = Duration::from_secs(2);
+/// How long an attempt to read takes at most.
+const MOST_ATTEMPT: Duration = Duration::from_secs(300);
 /// The pause before what found no responder is asked again: a leader is being elected, or JetStream still starts.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
+/// A session that ends sooner was brief; after the second of two in a row there is a pause.
+const BRIEF: Duration = Duration::from_secs(1);
+
 /// What the connection is at now.
 #[derive(Clone)]
 enum Link {
@@ -53,6 +58,16 @@ pub(super) struct Connection {
     closing: Signal,
     /// Servers that the cluster told of.
     discovered: Mutex<BTreeSet<String>>,
+}
+
+/// What one attempt came to.
+pub(super) enum Attempt {
+    /// It was answered.
+    Answered(Answer),
+    /// No answer came in time.
+    Silence,
+    /// The connection was lost before, or nothing was sent.
+    Lost,
 }
 
 /// What an answered request came to.
@@ -147,14 +162,16 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As [`Connection::session`]; `UNAVAILABLE` when no answer came, `AUTH` when the server denied the question.
+    /// As [`Connection::session`]; `UNAVAILABLE` when no answer came, `AUTH` when the server denied the question,
+    /// `TOO_LARGE` when it takes no subject as long.
     pub async fn read(self: &Arc<Self>, subject: &Subject, payload: &Bytes, end: Instant) -> Result<Answer> {
         let mut limit = READ_ATTEMPT;
         loop {
-            if let Some(answer) = self.attempt(subject, payload, limit, end).await? {
-                return Ok(answer);
+            match self.attempt(subject, payload, limit, end).await? {
+                Attempt::Answered(answer) => return Ok(answer),
+                Attempt::Silence => limit = longer(limit),
+                Attempt::Lost => {}
             }
-            limit = limit.saturating_mul(2);
             if Instant::now() >= end {
                 let text = "no answer came before the deadline; the server is too slow, or the bucket has no leader";
                 return Err(Error::new(Status::UNAVAILABLE, super::KIND, text));
@@ -162,28 +179,29 @@ impl Connection {
         }
     }
 
-    /// Asks what changes nothing: once, for `limit` at most; `None` when no answer came.
+    /// Asks what changes nothing: once, for `limit` at most.
     ///
     /// # Errors
     ///
-    /// As [`Connection::session`]; `AUTH` when the server denied the question.
+    /// As [`Connection::session`]; `AUTH` when the server denied the question, `TOO_LARGE` when it takes no subject as long.
     pub async fn attempt(
         self: &Arc<Self>,
         subject: &Subject,
         payload: &Bytes,
         limit: Duration,
         end: Instant,
-    ) -> Result<Option<Answer>> {
+    ) -> Result<Attempt> {
         let session = self.session(end).await?;
         match session.ask(subject.clone(), payload.clone(), None, end.min(Instant::now() + limit)).await {
-            Asked::Answer(message) => Ok(Some(Answer::Message(message))),
-            Asked::NoResponders => Ok(Some(Answer::NoResponders)),
+            Asked::Answer(message) => Ok(Attempt::Answered(Answer::Message(message))),
+            Asked::NoResponders => Ok(Attempt::Answered(Answer::NoResponders)),
             Asked::Denied(text) => Err(denied(&text)),
+            Asked::TooLong(text) => Err(too_long(&text)),
             Asked::Lost | Asked::Unsent => {
                 tokio::task::yield_now().await;
-                Ok(None)
+                Ok(Attempt::Lost)
             }
-            Asked::TimedOut => Ok(None),
+            Asked::TimedOut => Ok(Attempt::Silence),
         }
     }
 
@@ -192,7 +210,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`Connection::session`], when nothing was sent; `AMBIGUOUS` when it was and no answer came; `AUTH` when the
-    /// server denied it.
+    /// server denied it, `TOO_LARGE` when it takes no subject as long.
     pub async fn write(
         self: &Arc<Self>,
         subject: Subject,
@@ -299,8 +317,10 @@ impl Connection {
         let closing = self.closing.clone();
         let work = async {
             let mut session = Arc::new(self.connect().await);
+            let mut losses = Losses::new(self.config.max_reconnect_delay);
             loop {
                 self.told(&session);
+                let begun = Instant::now();
                 let (lost, leaving) = (session.socket.lost().clone(), session.socket.leaving().clone());
                 self.set(Link::Up(Arc::clone(&session)));
                 let successor = tokio::select! {
@@ -321,6 +341,9 @@ impl Connection {
                         drop(session);
                         let text = "the connection was lost and is being made anew";
                         self.set(Link::Down(Some(Error::new(Status::UNAVAILABLE, "nodes", text))));
+                        if let Some(delay) = losses.next_delay(begun.elapsed()) {
+                            tokio::time::sleep(delay).await;
+                        }
                         Arc::new(self.connect().await)
                     }
                 };
@@ -416,12 +439,37 @@ impl Connection {
     }
 }
 
+/// Sessions that were lost, one after the other.
+struct Losses {
+    backoff: Backoff,
+    /// Whether the last one was brief.
+    was_brief: bool,
+}
+
+impl Losses {
+    fn new(most: Duration) -> Losses {
+        Losses { backoff: Backoff::new(FIRST_DELAY, most), was_brief: false }
+    }
+
+    /// What to wait before the next session, after one that went on for so long. A restarted server is to be found again at
+    /// once; one that hangs up on us again and again, whatever it is that we send, is not to be asked thousands of times.
+    fn next_delay(&mut self, went_on: Duration) -> Option<Duration> {
+        let is_brief = went_on < BRIEF;
+        if !is_brief {
+            self.backoff.reset();
+        }
+        let is_again = std::mem::replace(&mut self.was_brief, is_brief) && is_brief;
+        is_again.then(|| self.backoff.next_delay())
+    }
+}
+
 /// What became of a write; `None` when none of it has left, so that it may go to the next session.
 fn written(asked: Asked, end: Instant) -> Result<Option<Answer>> {
     match asked {
         Asked::Answer(message) => Ok(Some(Answer::Message(message))),
         Asked::NoResponders => Ok(Some(Answer::NoResponders)),
         Asked::Denied(text) => Err(denied(&text)),
+        Asked::TooLong(text) => Err(too_long(&text)),
         Asked::Lost => Err(ambiguous("the connection was lost before the server acknowledged it")),
         Asked::TimedOut => Err(ambiguous("the server did not acknowledge it before the deadline")),
         Asked::Unsent if Instant::now() >= end => {
@@ -430,6 +478,11 @@ fn written(asked: Asked, end: Instant) -> Result<Option<Answer>> {
         }
         Asked::Unsent => Ok(None),
     }
+}
+
+/// How long the next attempt to read may take after one in which nobody answered.
+pub(super) fn longer(limit: Duration) -> Duration {
+    limit.saturating_mul(2).min(MOST_ATTEMPT)
 }
 
 /// Waits a moment before another attempt; no when there is no time for one and its answer, so that the caller is told what
@@ -459,7 +512,34 @@ fn denied(text: &str) -> Error {
     Error::new(Status::AUTH, "username", format!("the server denied the request: {text}"))
 }
 
+fn too_long(text: &str) -> Error {
+    let text = format!("the server takes no line as long as its subject needs ({text}); raise max_control_line");
+    Error::new(Status::TOO_LARGE, "key", text)
+}
+
 fn no_jetstream() -> Error {
     let text = "JetStream does not answer: it is not enabled for this server or account, or has no leader";
     Error::new(Status::UNAVAILABLE, super::KIND, text)
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_grows_to_what_a_clock_can_be_set_on_by() {
+        let last = (0..100).fold(READ_ATTEMPT, |limit, _| longer(limit));
+        assert_eq!((longer(READ_ATTEMPT), last), (2 * READ_ATTEMPT, MOST_ATTEMPT));
+    }
+
+    #[test]
+    fn only_sessions_that_end_again_and_again_are_paused_between() {
+        let (long, brief) = (2 * BRIEF, BRIEF / 2);
+        let mut losses = Losses::new(Duration::from_secs(2));
+        let mut is_paused = |went_on| losses.next_delay(went_on).is_some();
+        let expected = [(long, false), (brief, false), (brief, true), (brief, true), (long, false), (brief, false)];
+        for (went_on, pause) in expected {
+            assert_eq!(is_paused(went_on), pause, "{went_on:?}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
-use super::connection::{Answer, Connection, foreign};
+use super::connection::{Answer, Attempt, Connection, foreign};
 use super::protocol::{ApiError, Delivery, Marks, Stored, number, text};
 use super::session::Session;
 use super::socket::Subscription;
@@ -107,8 +107,8 @@ impl Feed {
         let request = Bytes::from(creation(&bucket.stream, subscription.inbox(), wanted).to_string());
         // Once for each inbox: a second consumer that pushes to the same one would be mistaken for the first.
         let answer = match connection.attempt(&subject, &request, CREATION, end).await? {
-            Some(Answer::Message(message)) => message,
-            Some(Answer::NoResponders) | None => return Err(no_consumer("nobody answers")),
+            Attempt::Answered(Answer::Message(message)) => message,
+            _ => return Err(no_consumer("nobody answers")),
         };
         let answer: Value = serde_json::from_slice(&answer.payload).map_err(|_| foreign())?;
         match ApiError::of(&answer) {

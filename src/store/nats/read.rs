@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::bucket::Facts;
-use super::connection::{Answer, foreign, pause};
+use super::connection::{Answer, Attempt, foreign, longer, pause};
 use super::entry;
 use super::list::Listed;
 use super::protocol::Stored;
@@ -33,6 +33,8 @@ enum Direct {
     Nobody,
     /// No answer came in time.
     Silence,
+    /// The connection was lost.
+    Lost,
 }
 
 impl Table {
@@ -98,9 +100,9 @@ impl Table {
             match self.direct(&subject, limit, end).await? {
                 Direct::Found(stored) => return Ok(Some((facts, stored))),
                 Direct::Nothing => return Ok(None),
-                missing @ (Direct::Nobody | Direct::Silence) => {
+                missing => {
                     if matches!(missing, Direct::Silence) {
-                        limit = limit.saturating_mul(2);
+                        limit = longer(limit);
                     }
                     let now = Box::pin(self.bucket.refresh(&self.engine.connection, end)).await?;
                     let Some(now) = now else { return Ok(None) };
@@ -117,9 +119,10 @@ impl Table {
     async fn direct(&self, subject: &Subject, limit: Duration, end: Instant) -> Result<Direct> {
         let message = match self.engine.connection.attempt(subject, &Bytes::new(), limit, end).await? {
             // Servers before 2.10 leave a question about a bucket that is gone without any answer.
-            None => return Ok(Direct::Silence),
-            Some(Answer::NoResponders) => return Ok(Direct::Nobody),
-            Some(Answer::Message(message)) => message,
+            Attempt::Silence => return Ok(Direct::Silence),
+            Attempt::Lost => return Ok(Direct::Lost),
+            Attempt::Answered(Answer::NoResponders) => return Ok(Direct::Nobody),
+            Attempt::Answered(Answer::Message(message)) => message,
         };
         match message.status() {
             Some(404) => Ok(Direct::Nothing),

@@ -25,6 +25,8 @@ pub(super) enum Asked {
     NoResponders,
     /// The server denied it, in these words: nothing was done.
     Denied(String),
+    /// The server takes no line as long as it needs, it said in these words, and hung up: nothing was done.
+    TooLong(String),
     /// The connection was lost, or the time was over, before it was sent: nothing was done.
     Unsent,
     /// The connection was lost before an answer came.
@@ -111,6 +113,7 @@ impl From<Outcome<Reply>> for Asked {
             Outcome::Answer(Reply::Message(message)) if message.status() == Some(NO_RESPONDERS) => Asked::NoResponders,
             Outcome::Answer(Reply::Message(message)) => Asked::Answer(message),
             Outcome::Answer(Reply::Denied(text)) => Asked::Denied(text),
+            Outcome::Answer(Reply::TooLong(text)) => Asked::TooLong(text),
             Outcome::Ended { sent: true } => Asked::Lost,
             Outcome::Late { sent: true } => Asked::TimedOut,
             Outcome::Ended { sent: false } | Outcome::Late { sent: false } => Asked::Unsent,

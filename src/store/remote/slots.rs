@@ -166,6 +166,20 @@ impl<R: Default, A> Slots<R, A> {
         slot.waker.take()
     }
 
+    /// Gives an answer to each request that was sent and is as asked; all that is given back has to be woken.
+    pub fn answer_each(&mut self, is_asked: impl Fn(Token, &R) -> bool, answer: impl Fn() -> A) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for (place, slot) in self.slots.iter_mut().enumerate() {
+            let token = Token { place: place as u32, generation: slot.generation };
+            if matches!(slot.state, State::Sent(_)) && is_asked(token, &slot.request) {
+                slot.state = State::Done(Outcome::Answer(answer()));
+                self.unanswered -= 1;
+                wakers.extend(slot.waker.take());
+            }
+        }
+        wakers
+    }
+
     /// How many requests were sent whose callers wait for their answers.
     pub fn unanswered(&self) -> usize {
         self.unanswered
@@ -318,6 +332,22 @@ mod tests {
         assert_eq!(slots.send(token), None);
         slots.take("b", later(9));
         assert_eq!(slots.send(token), None);
+    }
+
+    #[test]
+    fn each_request_that_is_as_asked_is_answered_once_it_is_sent() {
+        let mut slots = Words::default();
+        let tokens = ["long", "long", "b", "long"].map(|word| slots.take(word, later(9)));
+        for token in &tokens[..3] {
+            slots.send(*token);
+        }
+        slots.answer_each(|token, word| token != tokens[1] && word.len() > 1, || "too long");
+        assert_eq!(slots.unanswered(), 2);
+        assert_eq!(poll(&mut slots, tokens[0]), Poll::Ready((Outcome::Answer("too long"), "long")));
+        slots.end();
+        for (token, sent) in [(tokens[1], true), (tokens[2], true), (tokens[3], false)] {
+            assert!(matches!(poll(&mut slots, token), Poll::Ready((Outcome::Ended { sent: was }, _)) if was == sent));
+        }
     }
 
     #[test]

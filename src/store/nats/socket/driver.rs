@@ -16,7 +16,7 @@ use super::token::{self, Digits};
 use super::{ANSWERS, Command, Reply, Request, Shared};
 use crate::log::{self, Level};
 use crate::store::nats::TARGET;
-use crate::store::nats::wire::complaint::{Denied, denied};
+use crate::store::nats::wire::complaint::{Denied, denied, is_of_long_line};
 use crate::store::nats::wire::{Frame, Info, Message, Parser, command};
 use crate::store::remote::drive::{self, Exchange, Next, Reason, TURN};
 use crate::store::remote::expiry::Expiry;
@@ -37,6 +37,8 @@ struct Driver {
     answered: Vec<(Token, Reply)>,
     expiry: Expiry,
     silence: Silence,
+    /// How long the longest line was that was sent.
+    longest: usize,
     /// What the server complained of last, which may be why it hangs up.
     complaint: Option<String>,
 }
@@ -53,6 +55,7 @@ pub(super) async fn drive(stream: Stream, parser: Parser, shared: Arc<Shared>) {
         answered: Vec::new(),
         expiry: Expiry::default(),
         silence: Silence::default(),
+        longest: 0,
         complaint: None,
     };
     // However the task ends: nobody else would tell the requests.
@@ -141,34 +144,40 @@ impl Driver {
         let inbox = self.shared.inbox.as_bytes();
         let mut digits = Digits::default();
         let out = self.outgoing.bytes();
-        match command {
+        let length = match command {
             Command::Request(token) => {
                 // Its caller may have gone.
                 let Some(Request { subject, headers, payload }) = slots.send(token) else { return };
                 let reply = [inbox, token::write(token, &mut digits)];
-                command::publish(out, subject.as_bytes(), &reply, headers.as_ref(), payload.len());
+                let length = command::publish(out, subject.as_bytes(), &reply, headers.as_ref(), payload.len());
                 self.outgoing.push(payload);
                 self.outgoing.bytes().extend_from_slice(command::END);
+                length
             }
             Command::Publish { subject, token } => {
                 let reply = token.map(|token| [inbox, token::write(token, &mut digits)]);
-                command::publish(out, subject.as_bytes(), reply.as_ref().map_or(&[], |reply| reply), None, 0);
+                let reply = reply.as_ref().map_or(&[][..], |reply| &reply[..]);
+                let length = command::publish(out, subject.as_bytes(), reply, None, 0);
                 out.extend_from_slice(command::END);
+                length
             }
             Command::AskForMany { subject, inbox, payload } => {
-                command::publish(out, subject.as_bytes(), &[inbox.as_bytes()], None, payload.len());
+                let length = command::publish(out, subject.as_bytes(), &[inbox.as_bytes()], None, payload.len());
                 self.outgoing.push(&payload);
                 self.outgoing.bytes().extend_from_slice(command::END);
+                length
             }
             Command::Subscribe { number, subject, messages } => {
                 self.subscriptions.insert(number, messages);
-                command::subscribe(out, &subject, number);
+                command::subscribe(out, &subject, number)
             }
             Command::Unsubscribe { number } => {
                 self.subscriptions.remove(&number);
                 command::unsubscribe(out, number);
+                0
             }
-        }
+        };
+        self.longest = self.longest.max(length);
     }
 
     fn write(&mut self, context: &mut Context<'_>) -> Result<(), Reason> {
@@ -257,6 +266,9 @@ impl Driver {
     fn note_complaint(&mut self, text: &str) {
         log::write(Level::Warn, TARGET, || format!("the server says: {text}"));
         self.complaint = Some(text.to_owned());
+        if is_of_long_line(text) {
+            return self.note_long_line(text);
+        }
         let mut state = self.shared.state.lock();
         let waker = match denied(text) {
             Some((Denied::Subject, subject)) => {
@@ -270,6 +282,20 @@ impl Driver {
             None => None,
         };
         self.wakers.extend(waker);
+    }
+
+    /// A line was too long, and so was the longest that was sent, whichever it was that the server means. It takes neither
+    /// that one nor what came behind it.
+    fn note_long_line(&mut self, text: &str) {
+        let (inbox, longest) = (self.shared.inbox.as_bytes(), self.longest);
+        let is_longest = |token, request: &Request| {
+            let (mut out, mut digits) = (Vec::new(), Digits::default());
+            let reply = [inbox, token::write(token, &mut digits)];
+            let (subject, headers) = (request.subject.as_bytes(), request.headers.as_ref());
+            command::publish(&mut out, subject, &reply, headers, request.payload.len()) == longest
+        };
+        let told = || Reply::TooLong(text.to_owned());
+        self.wakers.extend(self.shared.state.lock().slots.answer_each(is_longest, told));
     }
 
     fn hung_up(&self) -> Reason {

@@ -38,7 +38,8 @@ pub use login::open;
 /// The number of the subscription that answers come to.
 const ANSWERS: u64 = 1;
 
-/// How many messages may wait for a subscription's reader; the server's flow control holds them far below it.
+/// How many messages may wait for a subscription's reader. They are far fewer: a consumer's are held back by the server's
+/// flow control, and a batch has an answer for each of the 1,024 subjects that it names at most.
 const SUBSCRIPTION_CAPACITY: usize = 1 << 20;
 
 /// What a request sends.
@@ -56,6 +57,8 @@ pub enum Reply {
     Message(Message),
     /// The server denied it, in these words.
     Denied(String),
+    /// The server takes no line as long as its own, it says in these words.
+    TooLong(String),
 }
 
 /// What the driver is asked to send.

@@ -12,11 +12,15 @@ pub fn connect(out: &mut Vec<u8>, login: &str) {
     append(out, &[b"CONNECT ", login.as_bytes(), b"\r\n"]);
 }
 
-/// Appends a subscription.
-pub fn subscribe(out: &mut Vec<u8>, subject: &str, number: u64) {
-    append(out, &[b"SUB ", subject.as_bytes(), b" "]);
+/// Appends a subscription, and says how many bytes its line has behind the verb, as servers count it.
+pub fn subscribe(out: &mut Vec<u8>, subject: &str, number: u64) -> usize {
+    append(out, &[b"SUB "]);
+    let begin = out.len();
+    append(out, &[subject.as_bytes(), b" "]);
     push_number(out, number);
+    let length = out.len() - begin;
     append(out, &[b"\r\n"]);
+    length
 }
 
 /// Appends the end of a subscription.
@@ -30,25 +34,34 @@ pub fn unsubscribe(out: &mut Vec<u8>, number: u64) {
 pub const END: &[u8] = b"\r\n";
 
 /// Appends a message up to its payload, which has to follow, and [`END`]. `reply` is written in pieces; without any, no
-/// answer is expected.
-pub fn publish(out: &mut Vec<u8>, subject: &[u8], reply: &[&[u8]], headers: Option<&Headers>, payload_length: usize) {
+/// answer is expected. Says how many bytes its line has behind the verb, as servers count it.
+pub fn publish(
+    out: &mut Vec<u8>,
+    subject: &[u8],
+    reply: &[&[u8]],
+    headers: Option<&Headers>,
+    payload_length: usize,
+) -> usize {
     let replies: usize = reply.iter().map(|piece| piece.len()).sum();
     let headers_length = headers.map_or(0, Headers::length);
-    append(out, &[if headers.is_some() { b"HPUB " } else { b"PUB " }, subject, b" "]);
+    append(out, &[if headers.is_some() { b"HPUB " } else { b"PUB " }]);
+    let begin = out.len();
+    append(out, &[subject, b" "]);
     append(out, reply);
     if replies > 0 {
         out.push(b' ');
     }
-    if let Some(headers) = headers {
+    if headers.is_some() {
         push_number(out, headers_length as u64);
         out.push(b' ');
-        push_number(out, (headers_length + payload_length) as u64);
-        append(out, &[b"\r\n"]);
-        headers.write(out);
-    } else {
-        push_number(out, payload_length as u64);
-        append(out, &[b"\r\n"]);
     }
+    push_number(out, (headers_length + payload_length) as u64);
+    let length = out.len() - begin;
+    append(out, &[b"\r\n"]);
+    if let Some(headers) = headers {
+        headers.write(out);
+    }
+    length
 }
 
 fn append(out: &mut Vec<u8>, pieces: &[&[u8]]) {
@@ -79,12 +92,15 @@ mod tests {
     #[test]
     fn commands_are_written_as_the_protocol_has_them() {
         fn publish(out: &mut Vec<u8>, subject: &[u8], reply: &[&[u8]], headers: Option<&Headers>, payload: &[u8]) {
-            super::publish(out, subject, reply, headers, payload.len());
+            let begin = out.len();
+            let length = super::publish(out, subject, reply, headers, payload.len());
+            let line = out[begin..].split(|byte| *byte == b'\r').next().expect("a line");
+            assert_eq!(length, line.len() - if headers.is_some() { 5 } else { 4 });
             append(out, &[payload, END]);
         }
         let mut out = Vec::new();
         connect(&mut out, "{}");
-        subscribe(&mut out, "_INBOX.x.*", 1);
+        assert_eq!(subscribe(&mut out, "_INBOX.x.*", 1), 12);
         publish(&mut out, b"a.b", &[], None, b"");
         publish(&mut out, b"a.b", &[b"_INBOX.x.", b"7f"], None, b"a\r\nb");
         let mut headers = Headers::default();

@@ -20,6 +20,11 @@ pub fn denied(text: &str) -> Option<(Denied, &str)> {
     Some((kind, &quoted[..quoted.find('"')?]))
 }
 
+/// Whether the server complains of a line that is longer than it takes; it hangs up after that.
+pub fn is_of_long_line(text: &str) -> bool {
+    text.to_ascii_lowercase().starts_with("maximum control line")
+}
+
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
     use super::*;
