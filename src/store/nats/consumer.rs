@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use super::bucket::Bucket;
 use super::connection::{Answer, Attempt, Connection, foreign};
-use super::protocol::{ApiError, Delivery, Marks, Stored, number, text};
+use super::protocol::{ApiError, Delivery, Marks, Stored};
 use super::session::Session;
 use super::socket::Subscription;
+use super::wire::json::{number, text};
 use super::wire::{Message, Subject};
 use crate::error::{Error, Result, Status};
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::wire::Message;
+use super::wire::json::{number, text};
 
 /// The answer's code for what is not there.
 const CODE_NOT_FOUND: u64 = 404;
@@ -111,21 +112,6 @@ impl ApiError {
     pub fn last_sequence(&self) -> Option<u64> {
         self.description.rsplit_once(": ")?.1.parse().ok()
     }
-}
-
-/// A whole number in an object; 0 where there is none.
-pub(super) fn number(value: &Value, key: &str) -> u64 {
-    value.get(key).and_then(Value::as_u64).unwrap_or(0)
-}
-
-/// A text in an object; empty where there is none.
-pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or("")
-}
-
-/// A yes or no in an object; no where there is none.
-pub(super) fn flag(value: &Value, key: &str) -> bool {
-    value.get(key).and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// What a publish was answered with: its sequence, or why not. `None` for bytes that are no such answer.

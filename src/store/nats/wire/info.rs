@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::json;
+
 /// A server's description of itself, sent at the beginning and whenever something in it changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Info {
@@ -31,21 +33,18 @@ impl Info {
     /// Reads the JSON after `INFO`; `None` for what is none.
     pub fn parse(text: &[u8]) -> Option<Info> {
         let value: Value = serde_json::from_slice(text).ok()?;
-        let fields = value.as_object()?;
-        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let flag = |name: &str| fields.get(name).and_then(Value::as_bool).unwrap_or(false);
-        let max_payload = fields.get("max_payload").and_then(Value::as_u64).unwrap_or(0);
-        let urls = fields.get("connect_urls").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        value.as_object()?;
+        let urls = value.get("connect_urls").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         Some(Info {
-            server_name: text("server_name"),
-            version: text("version"),
-            max_payload: usize::try_from(max_payload).unwrap_or(usize::MAX),
-            nonce: text("nonce"),
-            tls_required: flag("tls_required"),
-            tls_available: flag("tls_available"),
-            headers: flag("headers"),
-            jetstream: flag("jetstream"),
-            is_leaving: flag("ldm"),
+            server_name: json::text(&value, "server_name").to_owned(),
+            version: json::text(&value, "version").to_owned(),
+            max_payload: usize::try_from(json::number(&value, "max_payload")).unwrap_or(usize::MAX),
+            nonce: json::text(&value, "nonce").to_owned(),
+            tls_required: json::flag(&value, "tls_required"),
+            tls_available: json::flag(&value, "tls_available"),
+            headers: json::flag(&value, "headers"),
+            jetstream: json::flag(&value, "jetstream"),
+            is_leaving: json::flag(&value, "ldm"),
             connect_urls: urls.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         })
     }

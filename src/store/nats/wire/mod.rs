@@ -4,6 +4,7 @@ pub mod command;
 pub mod complaint;
 pub mod headers;
 pub mod info;
+pub mod json;
 pub mod message;
 pub mod nkey;
 pub mod parser;
