@@ -1,10 +1,10 @@
 //! Watches: a feed of the table's messages, turned into events by what was known of each key before.
 //!
 //! The watch remembers the sequence of the last message that it has seen. When its feed breaks, whatever the reason, it
-//! begins a new one behind that message, so that nothing is missed and nothing told twice; what a later message of the
-//! same key had replaced meanwhile is not told, as the bucket no longer has it. Marks of removals do not stay for ever,
-//! either: after an absence that is long beside their age, the keys that are gone without one are counted, and a `lost` event
-//! tells how many. So it does when the bucket itself is gone, or another one, and then what is there now.
+//! begins a new one behind that message, so that nothing is told twice, and what each key has by then is not missed; what
+//! came and went meanwhile is not told where the bucket no longer has it. Marks of removals do not stay for ever, either:
+//! after an absence that is long beside their age, the keys that are gone without one are counted, and a `lost` event tells
+//! how many. So it does when the bucket itself is gone, or another one, and then what is there now.
 //!
 //! Whether a record is new or written over, a message does not say. So a watch knows the keys: a hash and a revision for
 //! each, and the key itself for those that expire, which it tells of by its own clock where the server leaves no mark.
