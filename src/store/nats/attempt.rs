@@ -27,6 +27,7 @@ use super::connection::{ambiguous, pause};
 use super::protocol::{self, Stored};
 use super::socket::{Answers, Reply, random};
 use super::wire::Headers;
+use crate::deadline;
 use crate::error::{Error, Result, Status};
 use crate::store::options::Outcome;
 use crate::store::remote::slots;
@@ -184,11 +185,13 @@ impl Attempt {
     /// `AMBIGUOUS` when there is no time for another round.
     pub async fn wait(&self, end: Instant) -> Result<()> {
         if self.is_in_doubt {
-            return if pause(end).await { Ok(()) } else { Err(unknown()) };
+            // Also where its deadline is moved into the present, as a close does.
+            let has_time = deadline::until(end, pause(end)).await;
+            return if has_time == Some(true) { Ok(()) } else { Err(unknown()) };
         }
         if self.is_open {
             let moment = Instant::now() + UNDER_WAY * self.refusals;
-            tokio::time::sleep_until(moment.min(end)).await;
+            deadline::until(moment.min(end), std::future::pending::<()>()).await;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@
 
 use std::sync::LazyLock;
 
+use data_encoding::HEXLOWER;
 use sha1::{Digest, Sha1};
 use twox_hash::XxHash3_64;
 
@@ -145,11 +146,7 @@ pub static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
 });
 
 fn script(text: &'static str) -> Script {
-    Script { text, name: hex(&Sha1::digest(text)) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Script { text, name: HEXLOWER.encode(&Sha1::digest(text)) }
 }
 
 impl Script {
@@ -179,7 +176,7 @@ pub fn load() -> Packed {
 
 /// The SHA-1 of a bare value, as the scripts write it.
 pub fn sha1(value: &[u8]) -> String {
-    hex(&Sha1::digest(value))
+    HEXLOWER.encode(&Sha1::digest(value))
 }
 
 /// The fingerprint of a bare value, which stands for its revision: the upper 60 bits of its XXH3 (64 bits, seed 0), which

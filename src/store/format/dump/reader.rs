@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use data_encoding::HEXLOWER;
 use sha2::Digest;
 
 use super::{END, FRAME_HEAD, HEADER, Header, Item, MAGIC, Mark, RECORD, RECORD_HEAD, VERSION, checksum};
@@ -125,7 +126,7 @@ impl<R: Read> Reader<R> {
         }
         self.header = self.read_header().ok_or_else(|| self.damaged("the header cannot be read"))?;
         self.whole = self.read.clone();
-        self.identity = self.read.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.identity = HEXLOWER.encode(&self.read.digest.clone().finalize());
         Ok(())
     }
 

@@ -52,7 +52,7 @@ fn a_dump_of_version_1_is_these_bytes() {
     let header = Header { kind: "m".to_owned(), database: String::new(), prefix: vec![], ..header() };
     let mut writer = Writer::new(Vec::new(), &header).expect("memory");
     writer.write(&Item { key: b"k".to_vec(), value: b"v".to_vec(), revision: 1, ..Item::default() }).expect("memory");
-    let hex: String = writer.finish().expect("memory").iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = data_encoding::HEXLOWER.encode(&writer.finish().expect("memory"));
     assert_eq!(hex, include_str!("../../../../tests/corpus/dump/one.hex").trim());
 }
 
