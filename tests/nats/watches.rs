@@ -199,13 +199,13 @@ fn a_bucket_that_is_gone_is_told_of_once_and_so_is_what_comes_after_it() {
         let name = bucket();
         let (foreign, store) = (Foreign::new(&address), store(&address, &name, json!({})));
         put(&store, b"a", b"1");
-        done(wait(store.put(b"b", b"1", &living(Duration::from_secs(3)))));
+        done(wait(store.put(b"b", b"1", &living(Duration::from_secs(9)))));
         let watch = wait(store.watch(&WatchOptions::default())).expect("a watch");
         foreign.api(&format!("STREAM.DELETE.KV_{name}"), Value::Null);
         let lost = events_until(&watch, Lost);
         assert_eq!((lost.len(), lost[0].lost), (1, 2), "{lost:?}");
         // Nor is it told of the end of what is gone.
-        std::thread::sleep(Duration::from_secs(3));
+        std::thread::sleep(Duration::from_secs(9));
         put(&store, b"a", b"2");
         assert_eq!(told(&events_until(&watch, Created)), [(Created, "a".to_owned(), "2".to_owned())]);
         put(&store, b"a", b"3");

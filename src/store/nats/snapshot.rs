@@ -26,12 +26,16 @@ const ROUNDS: u32 = 8;
 /// How far a feed has to come.
 pub(super) struct Goal {
     subjects: String,
-    /// The sequence of the leader's last message at the beginning; 0 where there is one copy only.
+    /// The sequence of the leader's last message at the beginning.
     last: u64,
+    /// Whether a feed may live on a copy that lacks some of them.
+    is_replicated: bool,
     /// The sequence up to which the feed has shown all.
     covered: u64,
     /// A message of the feed's subjects, which the leader has and the feed has not shown.
     awaited: u64,
+    /// It is late, and may have been removed.
+    is_doubtful: bool,
     /// How often the leader is asked yet before its having something new is taken for the usual.
     rounds: u32,
 }
@@ -39,8 +43,8 @@ pub(super) struct Goal {
 impl Goal {
     /// What the leader had when it was asked for these facts.
     pub fn new(facts: &Facts, subjects: String) -> Goal {
-        let last = if facts.replicas > 1 { facts.last_sequence } else { 0 };
-        Goal { subjects, last, covered: 0, awaited: 0, rounds: ROUNDS }
+        let (last, is_replicated) = (facts.last_sequence, facts.replicas > 1);
+        Goal { subjects, last, is_replicated, covered: 0, awaited: 0, is_doubtful: false, rounds: ROUNDS }
     }
 
     /// Notes what the feed has shown.
@@ -48,9 +52,26 @@ impl Goal {
         self.covered = self.covered.max(sequence);
     }
 
-    /// Forgets what the leader said of a message that is still to come: it may have been removed.
+    /// Has the leader asked again for a message that is still to come: it may have been removed.
     pub fn look_again(&mut self) {
-        self.awaited = 0;
+        self.is_doubtful = true;
+    }
+
+    /// Counts the questions anew, for a feed that goes on where another one broke.
+    pub fn go_on(&mut self) {
+        (self.awaited, self.rounds) = (0, ROUNDS);
+    }
+
+    /// Whether the feed has shown what was there at the beginning. One of a single copy has when it says that it has no more:
+    /// only of what was written since, its count may be wrong.
+    fn has_beginning(&self) -> bool {
+        !self.is_replicated || self.covered >= self.last
+    }
+
+    /// The sequence behind which the leader may have what the feed lacks. A server looks for it message by message, so no more
+    /// is asked for than is needed.
+    fn checked(&self) -> u64 {
+        if self.has_beginning() { self.covered.max(self.last) } else { self.covered }
     }
 
     /// Whether a feed that has nothing more has come far enough: whether the leader knows of nothing that it lacks.
@@ -59,20 +80,23 @@ impl Goal {
     ///
     /// As [`Bucket::next_of`].
     pub async fn is_reached(&mut self, connection: &Arc<Connection>, bucket: &Bucket, end: Instant) -> Result<bool> {
-        if self.covered < self.awaited {
+        let is_doubtful = std::mem::take(&mut self.is_doubtful);
+        if self.covered < self.awaited && !is_doubtful {
             return Ok(false);
         }
-        if self.rounds == 0 && self.covered >= self.last {
+        if self.rounds == 0 && self.has_beginning() {
             return Ok(true);
         }
-        self.rounds = self.rounds.saturating_sub(1);
-        let next = match bucket.next_of(connection, &self.subjects, self.covered.saturating_add(1), end).await {
+        let next = match bucket.next_of(connection, &self.subjects, self.checked().saturating_add(1), end).await {
             // Who may not ask goes by the consumer's count.
-            Err(error) if error.status() == Status::AUTH && self.covered >= self.last => None,
+            Err(error) if error.status() == Status::AUTH && self.has_beginning() => None,
             next => next?,
         };
         match next {
+            // It is on its way.
+            Some(next) if next == self.awaited => Ok(false),
             Some(next) if next <= self.last || self.rounds > 0 => {
+                self.rounds = self.rounds.saturating_sub(1);
                 self.awaited = next;
                 Ok(false)
             }
@@ -81,7 +105,8 @@ impl Goal {
     }
 
     fn begin_again(&mut self) {
-        (self.covered, self.awaited) = (0, 0);
+        (self.covered, self.is_doubtful) = (0, false);
+        self.go_on();
     }
 }
 
@@ -137,7 +162,12 @@ async fn read(
             Ok(step) => step,
             Err(_) if Instant::now() < end => {
                 goal.look_again();
-                return goal.is_reached(connection, bucket, end).await;
+                let is_reached = goal.is_reached(connection, bucket, end).await?;
+                // Another feed may live on a copy that has it; where there is one only, it comes.
+                if is_reached || goal.is_replicated {
+                    return Ok(is_reached);
+                }
+                continue;
             }
             Err(_) => {
                 let text = "the bucket could not be listed before the deadline; ask with a longer one";
