@@ -92,10 +92,7 @@ impl Exchange for Driver {
             return Err(Arc::clone(reason));
         }
         state.awake = false;
-        match std::mem::take(&mut state.abandoned) {
-            Abandoned::None => {}
-            which => self.end_for_abandoned(&state, which)?,
-        }
+        let abandoned = std::mem::take(&mut state.abandoned);
         while self.outgoing.has_room()
             && let Some(command) = state.queue.pop_front()
         {
@@ -115,6 +112,10 @@ impl Exchange for Driver {
             if self.stride.is_to_be_broken(packed.length()) {
                 ask_for_nobody(&mut self.outgoing, &mut self.in_flight, &stride::breaker());
             }
+        }
+        // Also what was given up since it left the queue, of which nothing is written yet.
+        if abandoned != Abandoned::None {
+            self.end_for_abandoned(&state, abandoned)?;
         }
         if !self.outgoing.has_loans() {
             return Ok(());

@@ -342,10 +342,12 @@ impl Client {
     }
 }
 
-/// What a transaction came to that was none; its lease takes no more of them.
+/// What a transaction came to that was none; its lease takes no more of them where the user has no right to them.
 #[cold]
 fn settle(lease: &Lease, answers: &[Value]) -> Result<Value> {
-    lease.may_transact.store(false, Ordering::Relaxed);
+    if transaction::is_denied(answers) {
+        lease.may_transact.store(false, Ordering::Relaxed);
+    }
     match transaction::judge(answers) {
         None => Ok(Value::Nil),
         Some(transaction::Broken::Written) => Ok(Value::Array(answers[1..3].to_vec())),

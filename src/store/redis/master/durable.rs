@@ -229,9 +229,11 @@ impl Task {
         } else {
             self.question(&mut self.open.iter().map(|open| (open.needed, open.request.deadline)), SHORT_SLICE)
         };
+        let are_long: Vec<bool> = fresh.iter().map(|job| job.request.packed.length() > LONG).collect();
         let (mut packed, parts) = pipeline(&mut fresh, count, slice);
         let deadline = Instant::now() + patience(packed.length());
-        let answered = ask(&self.connection, &mut packed, deadline, &mut fresh).await;
+        let long = fresh.iter_mut().zip(are_long).filter(|(_, is_long)| *is_long).map(|(job, _)| job);
+        let answered = ask(&self.connection, &mut packed, deadline, long.collect()).await;
         let mut answers = match answered {
             Ok(answers) => answers,
             Err(unanswered) => {
@@ -332,18 +334,18 @@ impl Task {
     }
 }
 
-/// Sends one pipeline. Of a long one the server must not get the rest any more once one of its callers has gone: it would
-/// write what was given up after newer writes that it acknowledged on another connection.
+/// Sends one pipeline. Once the caller of one of its long writes has gone, the server must not get the rest any more: it
+/// would write what was given up after newer writes that it acknowledged on another connection.
 async fn ask(
     connection: &Connection,
     packed: &mut Packed,
     deadline: Instant,
-    fresh: &mut [Job],
+    long: Vec<&mut Job>,
 ) -> Result<Answers, Unanswered> {
-    if packed.length() <= LONG || fresh.is_empty() {
+    if long.is_empty() {
         return connection.ask(packed, deadline).await;
     }
-    let gone = select_all(fresh.iter_mut().map(|job| Box::pin(job.request.answer.closed())));
+    let gone = select_all(long.into_iter().map(|job| Box::pin(job.request.answer.closed())));
     let mut asked = pin!(connection.ask_to_write(packed, deadline));
     tokio::select! {
         answered = &mut asked => return answered,

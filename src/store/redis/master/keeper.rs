@@ -253,7 +253,8 @@ async fn watch_role(client: &Client, lease: &Lease) -> Reason {
     loop {
         tick.tick().await;
         // A server that says nothing the connection itself notices.
-        let mut packed = Packed::of(&[if by_hello { &b"HELLO"[..] } else { b"ROLE" }]);
+        // Servers before 6.2 want the protocol's version, too, which does not change.
+        let mut packed = if by_hello { Packed::of(&[b"HELLO", b"3"]) } else { Packed::of(&[b"ROLE"]) };
         packed.push(&[b"TIME"]);
         let asked = client.clock.ask();
         let answers = lease.connection(Lane::Quick).call(packed, Instant::now() + ROLE_INTERVAL).await;

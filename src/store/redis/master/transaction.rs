@@ -38,6 +38,12 @@ pub fn judge(answers: &[Value]) -> Option<Broken> {
     exec.as_error().map(|text| Broken::Unwritten { is_open: !text.starts_with("EXECABORT") })
 }
 
+/// Whether its frame was refused for want of a right, and not for what may pass, such as a server's want of memory.
+pub fn is_denied(answers: &[Value]) -> bool {
+    let refusal = |answer: Option<&Value>| answer.and_then(Value::as_error).map(str::to_owned);
+    refusal(answers.first()).is_some() || refusal(answers.last()).is_some_and(|text| text.contains("NOPERM"))
+}
+
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
     use super::*;
@@ -66,5 +72,8 @@ mod tests {
         );
         assert_eq!(queued(text("QUEUED"), error("NOPERM 'exec'")), unwritten(true));
         assert_eq!(judge(&[Value::Integer(1)]), None);
+        let frame = |multi, exec| is_denied(&[multi, text("QUEUED"), text("QUEUED"), exec]);
+        assert!(frame(denied.clone(), none.clone()) && frame(text("OK"), error("NOPERM 'exec'")));
+        assert!(!frame(text("OK"), error("EXECABORT Transaction discarded because of: OOM command not allowed")));
     }
 }

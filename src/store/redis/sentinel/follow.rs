@@ -45,7 +45,8 @@ const CHANNELS: [&[u8]; 11] = [
 /// been away for long: connects again whenever the connection ends.
 pub(super) async fn follow(monitor: &std::sync::Arc<Monitor>, address: &Address) {
     let mut backoff = Backoff::new(FIRST_RECONNECT_DELAY, monitor.max_delay);
-    let mut was_heard = true;
+    // Of one that others tell of and that is gone nobody has to know, again and again.
+    let mut was_heard = monitor.configured.contains(address);
     let mut lost_at = None;
     loop {
         let begun = Instant::now();

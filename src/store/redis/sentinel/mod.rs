@@ -63,10 +63,11 @@ impl Heard {
         view::decide(self.views(), self.newest.as_ref(), self.known())
     }
 
-    /// How many sentinels there are, as far as is known: one that is followed by two addresses is one.
+    /// How many sentinels there are, as far as is known: one that is followed by two addresses is one, and an address that
+    /// was never heard is none, for it may be another name of one, or none's any more.
     fn known(&self) -> usize {
         let ids = self.sightings.values().filter(|sighting| !sighting.id.is_empty()).map(|sighting| &sighting.id);
-        let nameless = self.sightings.values().filter(|sighting| sighting.id.is_empty()).count();
+        let nameless = self.views().filter(|view| view.id.is_empty()).count();
         let counted = self.views().map(|view| view.sentinels).max().unwrap_or(0);
         counted.max(ids.collect::<BTreeSet<_>>().len() + nameless)
     }
@@ -152,13 +153,18 @@ impl Monitor {
     }
 
     /// Whether a sentinel that cannot be asked need not be followed any more: nobody configured it, and it has been away
-    /// for long, or has another address now, as one has that moved to another pod.
+    /// for long, or has another address now, as one has that moved to another pod. Not while none is heard, who would tell
+    /// of it again.
     fn gives_up(&self, address: &Address, away: Duration) -> bool {
         if self.configured.contains(address) {
             return false;
         }
-        let id = self.heard.lock().sightings.get(address).map(|sighting| sighting.id.clone());
-        away >= LONG_AWAY || id.is_some_and(|id| self.hears(&id))
+        let (id, is_anyone_heard) = {
+            let heard = self.heard.lock();
+            let id = heard.sightings.get(address).map(|sighting| sighting.id.clone());
+            (id, heard.views().next().is_some())
+        };
+        (away >= LONG_AWAY && is_anyone_heard) || id.is_some_and(|id| self.hears(&id))
     }
 
     /// Whether a sentinel of this id is heard already, by whatever address: containers announce others than they have outside.
@@ -360,6 +366,9 @@ mod tests {
             monitor.saw(&at(port), lost());
         }
         assert_eq!([short, long].map(|away| monitor.gives_up(&at(1), away)), [false, false]);
+        // Nobody would tell of it again.
+        assert!(!monitor.gives_up(&at(2), long));
+        monitor.saw(&at(1), naming("a", 9, 1, 2));
         assert_eq!([short, long].map(|away| monitor.gives_up(&at(2), away)), [false, true]);
         for port in 3..=MOST as u16 {
             assert!(monitor.admit(&at(port), MOST));
