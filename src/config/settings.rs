@@ -73,8 +73,13 @@ impl Settings {
         self.values.insert(key.to_owned(), value);
     }
 
+    /// Whether there is a setting that says something.
+    pub fn has(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(|value| value.as_str() != Some(""))
+    }
+
     /// Adds a setting that errors call `name`, unless it is there already; a secret also by its file.
-    pub fn add_missing(&mut self, key: &str, value: Value, name: &str) {
+    pub fn add_missing(&mut self, key: &str, value: Value, name: String) {
         let file_key = format!("{key}_file");
         if !self.values.contains_key(key) && !self.values.contains_key(&file_key) {
             self.values.insert(key.to_owned(), value);

@@ -35,7 +35,8 @@ pub fn expand_node(kind: &str, settings: &mut Settings) -> Result<()> {
     let Some((scheme, _)) = node.split_once("://").filter(|_| kind == "redis") else { return Ok(()) };
     let name = settings.name("nodes");
     let fault = |text: &str| Error::config(name.clone(), format!("the URL in it cannot be used: {text}"));
-    let Some(said) = redis::settings(scheme, node) else {
+    let has_password = ["password", "password_file"].into_iter().any(|key| settings.has(key));
+    let Some(said) = redis::settings_beside(scheme, node, has_password) else {
         return Err(fault("its scheme is none of Redis; expected redis:// or rediss://"));
     };
     let mut said = said.map_err(|error| match error.origin() {
@@ -55,7 +56,7 @@ pub fn expand_node(kind: &str, settings: &mut Settings) -> Result<()> {
     let Some(server) = said.shift_remove("nodes") else { return Err(fault("it names no server")) };
     settings.replace("nodes", server);
     for (key, value) in said {
-        settings.add_missing(&key, value, &name);
+        settings.add_missing(&key, value, format!("{name} ({key} in its URL)"));
     }
     Ok(())
 }
@@ -86,10 +87,24 @@ mod tests {
                 json!({"nodes": "redis://u:p@h", "password_file": "/run/p"}),
                 json!({"nodes": ["h"], "password_file": "/run/p", "username": "u"}),
             ),
+            // What stands alone before the @ is the password, unless that comes from elsewhere.
+            (json!({"nodes": "redis://p@h"}), json!({"nodes": ["h"], "password": "p"})),
+            (
+                json!({"nodes": "redis://u@h", "password": "p"}),
+                json!({"nodes": ["h"], "password": "p", "username": "u"}),
+            ),
         ];
         for (settings, expected) in cases {
             assert_eq!(expanded(settings.clone()), Ok(expected), "{settings}");
         }
+    }
+
+    #[test]
+    fn a_setting_in_a_servers_url_is_named_with_it() {
+        let config = crate::config::Config::parse(r#"{"type": "redis", "nodes": "redis://h/0?pool_size=10"}"#);
+        let store = config.expect("a document").stores.pop_first().expect("one").1;
+        let error = crate::store::open::open(store).err().expect("unknown").to_string();
+        assert!(error.starts_with("nodes (pool_size in its URL): there is no such setting"), "{error}");
     }
 
     #[test]

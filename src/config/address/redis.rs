@@ -53,6 +53,11 @@ const IGNORED: [&str; 5] = ["protocol", "client_cache", "max_retries", "libraryN
 
 /// The settings that the URL says; `None` for a scheme that no client has.
 pub fn settings(scheme: &str, url: &str) -> Option<Result<Map<String, Value>>> {
+    settings_beside(scheme, url, false)
+}
+
+/// The same of a URL that stands beside other settings, which may have a password.
+pub fn settings_beside(scheme: &str, url: &str, has_password: bool) -> Option<Result<Map<String, Value>>> {
     let (has_sentinels, is_encrypted) = match scheme {
         "redis" => (false, false),
         "rediss" | "redis+ssl" | "redis+tls" => (false, true),
@@ -68,10 +73,10 @@ pub fn settings(scheme: &str, url: &str) -> Option<Result<Map<String, Value>>> {
         }
         _ => return None,
     };
-    Some(read(url, has_sentinels, is_encrypted))
+    Some(read(url, has_sentinels, is_encrypted, has_password))
 }
 
-fn read(url: &str, has_sentinels: bool, is_encrypted: bool) -> Result<Map<String, Value>> {
+fn read(url: &str, has_sentinels: bool, is_encrypted: bool, has_password: bool) -> Result<Map<String, Value>> {
     if url.contains(|c: char| c.is_ascii_control()) {
         return Err(Error::config("config", "the URL holds a control character; write it as %XX"));
     }
@@ -106,7 +111,7 @@ fn read(url: &str, has_sentinels: bool, is_encrypted: bool) -> Result<Map<String
         (None, Some(password)) => add(&mut settings, "password", password, "its user part and in its query")?,
         // Lettuce: what stands alone before the @ is the password, unless the password comes from elsewhere.
         (Some(alone), None) => {
-            let is_user = settings.contains_key("password") || settings.contains_key("password_file");
+            let is_user = has_password || settings.contains_key("password") || settings.contains_key("password_file");
             add(&mut settings, if is_user { "username" } else { "password" }, alone, "its user part and in its query")?;
         }
         (None, None) => {}

@@ -155,24 +155,32 @@ pub fn shown(choice: &Choice, said: &Said) -> String {
     }
 }
 
-/// The addresses of a text with commas. Where a comma may belong to a password, what is on both sides of it counts as one.
+/// The addresses of a text with commas. A comma may belong to a password: up to a piece with an `@` all that follows a scheme
+/// is one address, and so is all that follows a `?`.
 pub fn addresses(text: &str) -> Vec<&str> {
-    let mut addresses = Vec::new();
-    let (mut begin, mut end) = (0, 0);
+    let mut addresses: Vec<(usize, usize)> = Vec::new();
+    let mut begin = 0;
     for piece in text.split(',') {
-        let has_scheme = piece.split_once("://").is_some_and(|(scheme, _)| {
-            !scheme.trim().is_empty()
-                && scheme.trim().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-        });
-        let is_end_of_login = piece.contains('@') && !has_scheme;
-        if end > 0 && !is_end_of_login {
-            addresses.push(&text[begin..end - 1]);
-            begin = end;
-        }
-        end += piece.len() + 1;
+        let end = begin + piece.len();
+        let first = match has_scheme(piece) {
+            true => addresses.len(),
+            // The end of a login: it began at the last scheme, or at the beginning.
+            false if piece.contains('@') => {
+                addresses.iter().rposition(|(begin, end)| has_scheme(&text[*begin..*end])).unwrap_or(0)
+            }
+            false => addresses.len() - usize::from(addresses.last().is_some_and(|(b, e)| text[*b..*e].contains('?'))),
+        };
+        let from = addresses.get(first).map_or(begin, |(begin, _)| *begin);
+        addresses.truncate(first);
+        addresses.push((from, end));
+        begin = end + 1;
     }
-    addresses.push(&text[begin..]);
-    addresses
+    addresses.into_iter().map(|(begin, end)| &text[begin..end]).collect()
+}
+
+fn has_scheme(piece: &str) -> bool {
+    let Some((scheme, _)) = piece.trim_start().split_once("://") else { return false };
+    !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 /// A server's address without the user and password that may stand in it.
@@ -226,6 +234,8 @@ mod tests {
         assert_eq!(list(json!("a:1,b:2")), "a:1,b:2");
         assert_eq!(list(json!("nats://u:p@a:1, nats://u:p@b:2")), "nats://(hidden)@a:1, nats://(hidden)@b:2");
         assert_eq!(list(json!("nats://u:pa,ss@h:1,b:2")), "nats://(hidden)@h:1,b:2");
+        assert_eq!(list(json!("b:2,nats://u:p,a,s@h:1,c:3")), "b:2,nats://(hidden)@h:1,c:3");
+        assert_eq!(list(json!("redis://h?password=p,ass,")), "redis://h?(hidden)");
         assert_eq!(list(json!(["nats://u:pa,ss@h:1", "b:2"])), "nats://(hidden)@h:1,b:2");
     }
 

@@ -124,11 +124,13 @@ impl Resolved {
     ///
     /// `CONFIG` for malformed values.
     pub fn uses_tls(&self) -> Result<bool> {
+        Ok(self.choice(Setting::Tls).flag()? || self.file_asks_for_tls() || self.nodes_ask_for_tls()?)
+    }
+
+    fn nodes_ask_for_tls(&self) -> Result<bool> {
         let schemes = ["tls://", "nats+tls://", "rediss", "wss://"];
-        let by_node = self.choice(Setting::Nodes).list()?;
-        Ok(self.choice(Setting::Tls).flag()?
-            || self.file_asks_for_tls()
-            || by_node.iter().any(|node| schemes.iter().any(|scheme| node.starts_with(scheme))))
+        let nodes = self.choice(Setting::Nodes).list()?;
+        Ok(nodes.iter().any(|node| schemes.iter().any(|scheme| node.starts_with(scheme))))
     }
 
     /// Whether the file has settings of TLS that no variable says, such as a certificate.
@@ -237,8 +239,8 @@ impl Resolved {
             insert(Setting::Username, Value::from(username));
         }
         let tls = self.choice(Setting::Tls);
-        // One who says no while the file has a certificate is told of it by the store.
-        if tls.flag()? || (self.file_asks_for_tls() && tls.is_chosen()) {
+        // One who says no while the file has a certificate is told of it by the store, unless a node asks for it too.
+        if tls.flag()? || (self.file_asks_for_tls() && !self.nodes_ask_for_tls()? && tls.is_chosen()) {
             insert(Setting::Tls, Value::from(tls.flag()?));
         }
         if self.uses_tls()? {
