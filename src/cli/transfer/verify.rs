@@ -27,7 +27,7 @@ pub struct Verified {
     pub different: u64,
     /// How many were left as they were in the target, as was asked for.
     pub kept: u64,
-    /// The keys of what is missing or different.
+    /// The keys of what is missing or different, and may be written again.
     pub wrong: Vec<Vec<u8>>,
     /// The digest of what was compared in the source, in hexadecimal.
     pub source_digest: String,
@@ -107,7 +107,10 @@ impl Comparison {
             return;
         } else {
             self.verified.different += 1;
-            self.verified.wrong.push(item.key.clone());
+            // With `fail`, what somebody else has changed would end the next run.
+            if self.if_exists != IfExists::Fail {
+                self.verified.wrong.push(item.key.clone());
+            }
             progress.note(&format!("key {} is different in the target", show_key(&item.key)));
         }
         self.feed(item, Some(&found));
