@@ -59,7 +59,8 @@ final class Inbox<K, V> {
     synchronized (this) {
       boolean mayAsk = settle(waitMs, start);
       there = take(most);
-      if (there.isEmpty() && !mayAsk) {
+      // Of a watch that was closed, the library says so.
+      if (there.isEmpty() && !mayAsk && !closed) {
         return List.of();
       }
     }
@@ -211,7 +212,7 @@ final class Inbox<K, V> {
   private void submit() {
     CompletableFuture<Answer> submitted;
     synchronized (this) {
-      if (waiting.isEmpty() || request != null || arrived != null || failure != null) {
+      if (waiting.isEmpty() || request != null || hasMoreToServe()) {
         return;
       }
       submitted = submitted(waiting.element().most);
@@ -244,11 +245,22 @@ final class Inbox<K, V> {
     state.execute(serving);
   }
 
+  /** Serves one future. What hangs on it may wait for the others, so they are seen to before. */
   private void serve() {
-    for (Next next = served(); next != null; next = served()) {
+    Next next = served();
+    submit();
+    if (hasMoreToServe()) {
+      state.execute(serving);
+    }
+    if (next != null) {
       next.finish();
     }
-    submit();
+  }
+
+  private synchronized boolean hasMoreToServe() {
+    // What a closed watch has left is an iterator's.
+    boolean hasEvents = arrived != null || (!events.isEmpty() && !closed);
+    return !waiting.isEmpty() && (hasEvents || failure != null);
   }
 
   /** The first future for which there is something, taken out of those that wait; null when there is none. */
@@ -258,6 +270,8 @@ final class Inbox<K, V> {
     Throwable problem = failure;
     failure = null;
     if (next == null) {
+      // Nobody may come for them, and what the library lent them in would stay.
+      unpack();
       return null;
     }
     List<Event<byte[], byte[]>> taken = List.of();

@@ -142,6 +142,23 @@ class WatchReadTest {
   }
 
   @Test
+  void whatHangsOnOneFutureMayWaitForTheNext() throws Exception {
+    try (Larder larder = Larder.open("memory://")) {
+      Store store = larder.store();
+      Watch<byte[], byte[]> watch = store.watch(WatchOptions.now());
+      CompletableFuture<List<Event<byte[], byte[]>>> first = watch.nextAsync(1);
+      CompletableFuture<List<Event<byte[], byte[]>>> second = watch.nextAsync(1);
+      CompletableFuture<List<String>> both = first.thenApply(events -> {
+        List<String> keys = new ArrayList<>(keys(events));
+        keys.addAll(keys(second.join()));
+        return keys;
+      });
+      put(store, 0, 2);
+      assertEquals(numbers(0, 2), get(both));
+    }
+  }
+
+  @Test
   void severalFuturesAreServedInTheirOrder() throws Exception {
     try (Larder larder = Larder.open("memory://")) {
       Store store = larder.store();

@@ -160,6 +160,7 @@ class WatchTest {
     try (Larder larder = Larder.open("memory://")) {
       Store store = larder.store();
       CountDownLatch isUnderWay = new CountDownLatch(1);
+      CountDownLatch hasAsked = new CountDownLatch(1);
       AtomicBoolean isInside = new AtomicBoolean();
       AtomicBoolean isBeside = new AtomicBoolean();
       Collected collected = new Collected() {
@@ -167,6 +168,7 @@ class WatchTest {
         public void onNext(Event<byte[], byte[]> event) {
           isInside.set(true);
           isUnderWay.countDown();
+          awaited(hasAsked);
           pause();
           super.onNext(event);
           isInside.set(false);
@@ -185,6 +187,7 @@ class WatchTest {
       }
       assertTrue(isUnderWay.await(60, TimeUnit.SECONDS));
       collected.subscription.get().request(-1);
+      hasAsked.countDown();
       Support.await("it is told", () -> "java.lang.IllegalArgumentException".equals(collected.end.get()));
       assertFalse(isBeside.get());
       assertEquals(1, collected.keys.size());
@@ -234,6 +237,14 @@ class WatchTest {
       }
       Support.await("all came", () -> collected.keys.size() == 5000);
       assertTrue(deepest.get() < 100, () -> "calls nest " + deepest + " deep");
+    }
+  }
+
+  private static void awaited(CountDownLatch latch) {
+    try {
+      assertTrue(latch.await(60, TimeUnit.SECONDS));
+    } catch (InterruptedException end) {
+      Thread.currentThread().interrupt();
     }
   }
 
