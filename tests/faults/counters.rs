@@ -55,6 +55,11 @@ impl Counters {
         }
     }
 
+    /// How many increments were acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
     /// Adds what was lost, and what was done that nobody was told of, to what the writers came to.
     pub fn add_to(&self, tally: &mut Tally, reader: &Arc<dyn Store>) {
         let found = patient(|| larder::wait(reader.get(KEY), Some(super::load::LIMIT)));

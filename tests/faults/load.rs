@@ -75,12 +75,13 @@ impl Load {
         load
     }
 
-    /// Returns when so many more writes than now have been acknowledged.
+    /// Returns when so many more writes than now have been acknowledged, and an increment beside them.
     pub fn wait_for(&self, more: usize) {
         let target = self.count() + more;
+        let counted = self.counters.acknowledged();
         let end = Instant::now() + Duration::from_secs(60);
-        while self.count() < target {
-            assert!(Instant::now() < end, "no write was acknowledged for a minute");
+        while self.count() < target || self.counters.acknowledged() == counted {
+            assert!(Instant::now() < end, "no write or no increment was acknowledged for a minute");
             std::thread::sleep(Duration::from_millis(2));
         }
     }
