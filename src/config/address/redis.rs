@@ -192,8 +192,10 @@ fn add_parameter(settings: &mut Map<String, Value>, name: &str, value: String) -
     if name.is_empty() {
         return Err(Error::config("config", "a setting in the URL has no name"));
     }
-    if name.contains('@') {
-        return Err(Error::config("config", "a setting's name in the URL has an @; write a ? in a password as %3F"));
+    if name.contains(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)) {
+        let text =
+            "a setting's name in the URL holds other signs than letters, digits and _; write a ? in a password as %3F";
+        return Err(Error::config("config", text));
     }
     if IGNORED.contains(&name) {
         return Ok(());
@@ -341,7 +343,8 @@ mod tests {
             ("redis-socket:///run/secret.sock", "config: a Unix socket is not supported"),
             ("redis-cluster://u:secret@h", "config: a Redis cluster is not supported"),
             ("redis://u:secret#2@h", "config: an @ stands behind a #"),
-            ("redis://u:secret?2@h:6379", "config: a setting's name in the URL has an @"),
+            ("redis://u:secret?2@h:6379", "config: a setting's name in the URL holds other signs"),
+            ("redis://h?a%0ab=c", "config: a setting's name in the URL holds other signs"),
             ("redis://u:secret?2&a=b@h", "config: server 1 of the URL is none"),
             ("redis://a:1,[::secret", "config: server 2 of the URL is none"),
             ("redis://u:secret%zz@h", "config: the URL's password has a %"),
