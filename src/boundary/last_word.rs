@@ -27,8 +27,7 @@ pub fn settle<T>(last: Option<Result<T>>, closed: Error, writes_many: bool) -> R
         None => Err(closed),
         Some(Err(error)) => match error.status() {
             Status::AMBIGUOUS => Err(ambiguous(&closed)),
-            // It was not answered, and as far as its store knows not executed; of many records, others may have been.
-            Status::TIMEOUT | Status::UNAVAILABLE | Status::CLOSED if writes_many => Err(ambiguous(&closed)),
+            // It was not answered, and as far as its store knows not executed.
             Status::TIMEOUT | Status::UNAVAILABLE | Status::CLOSED => Err(closed),
             _ => Err(error),
         },
@@ -65,8 +64,7 @@ mod tests {
         assert_eq!(settled(said(Status::TOO_LARGE), false), Err((Status::TOO_LARGE, "redis".to_owned())));
         assert_eq!(settled(said(Status::AMBIGUOUS), false), of_larder(Status::AMBIGUOUS));
         for status in [Status::TIMEOUT, Status::UNAVAILABLE, Status::CLOSED] {
-            assert_eq!(settled(said(status), false), of_larder(Status::CLOSED));
-            assert_eq!(settled(said(status), true), of_larder(Status::AMBIGUOUS));
+            assert_eq!(settled(said(status), true), of_larder(Status::CLOSED));
         }
         assert_eq!(settled(None, false), of_larder(Status::CLOSED));
         assert_eq!(settled(None, true), of_larder(Status::AMBIGUOUS));

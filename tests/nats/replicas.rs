@@ -30,7 +30,10 @@ fn leader(laggard: Laggard, replicas: u64) -> (String, Arc<AtomicU64>) {
     let made = Arc::clone(&consumers);
     let mut inbox = String::new();
     let script = move |line: &mut Line, asked: &Asked| match asked.subject.as_str() {
-        "$JS.API.STREAM.INFO.KV_b" => line.answer(asked, &puppet::stream("then", replicas, 7)),
+        // Of one copy a feed lacks only what was written since.
+        "$JS.API.STREAM.INFO.KV_b" => {
+            line.answer(asked, &puppet::stream("then", replicas, if replicas == 1 { 6 } else { 7 }))
+        }
         "$JS.API.CONSUMER.CREATE.KV_b" => {
             let number = made.fetch_add(1, Ordering::Relaxed);
             line.answer(asked, &puppet::consumer(1));
@@ -50,7 +53,8 @@ fn leader(laggard: Laggard, replicas: u64) -> (String, Arc<AtomicU64>) {
             line.answer(asked, &json!({ "message": message }));
         }
         "$JS.API.STREAM.MSG.GET.KV_b" => {
-            assert_eq!(asked.body, json!({ "seq": 6, "next_by_subj": "$KV.b.>" }));
+            let from = if replicas == 1 { 7 } else { 6 };
+            assert_eq!(asked.body, json!({ "seq": from, "next_by_subj": "$KV.b.>" }));
             line.answer(asked, &json!({ "message": { "subject": "$KV.b.k2", "seq": 7 } }));
             if laggard == Laggard::CatchesUp {
                 line.push(&inbox, "$KV.b.k2", (7, 2), 0);
@@ -73,12 +77,10 @@ fn a_list_waits_until_its_replica_has_caught_up_with_the_leader() {
 
 #[test]
 fn a_list_begins_again_when_its_replica_stays_behind_the_leader() {
-    for replicas in [1, 3] {
-        let (address, consumers) = leader(Laggard::StaysBehind, replicas);
-        let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
-        assert_eq!(wait(store.list(&ListOptions::default())).expect("a list").len(), 2, "{replicas}");
-        assert_eq!(consumers.load(Ordering::Relaxed), 2, "{replicas}");
-    }
+    let (address, consumers) = leader(Laggard::StaysBehind, 3);
+    let store = store(&address, "b", json!({"format": "raw", "timeout": "60s"}));
+    assert_eq!(wait(store.list(&ListOptions::default())).expect("a list").len(), 2);
+    assert_eq!(consumers.load(Ordering::Relaxed), 2);
 }
 
 #[test]

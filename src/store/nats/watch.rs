@@ -41,8 +41,6 @@ const CHECK: Duration = Duration::from_secs(2);
 const BEHIND: Duration = Duration::from_secs(10);
 /// How long apart two looks at a bucket's limit are at least, and how long one may take.
 const LIMIT_LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
-/// How far apart the clocks of servers may be that take messages of one bucket, in milliseconds.
-const CLOCKS_APART_MS: u64 = 2_000;
 /// The pause between two looks for a bucket that is gone.
 const MISSING_DELAY: Duration = Duration::from_millis(500);
 
@@ -276,21 +274,15 @@ impl Watcher {
 
     /// A feed that goes on where the last one broke, however long it takes.
     async fn resume(&mut self) -> Feed {
-        let mut missing: Option<Instant> = None;
         loop {
             match self.try_resume().await {
                 Ok(Some(feed)) => return feed,
-                // Removed for good, or about to be made anew: whoever writes next does. A server says so once, too, that
-                // leads a moment before it knows of all that there is.
+                // Removed for good, or about to be made anew: whoever writes next does.
                 Ok(None) => {
-                    let patience = if self.facts.replicas > 1 { BEHIND } else { MISSING_DELAY };
-                    if missing.get_or_insert_with(Instant::now).elapsed() >= patience {
-                        self.lose_bucket();
-                    }
+                    self.lose_bucket();
                     tokio::time::sleep(MISSING_DELAY).await;
                 }
                 Err(error) => {
-                    missing = None;
                     log::write(Level::Debug, TARGET, || format!("a watch could not resume yet: {error}"));
                     self.wait_and_expire(Duration::from_millis(100)).await;
                 }
@@ -337,7 +329,6 @@ impl Watcher {
             }
             let feed = self.open(Start::From(self.last.saturating_add(1)), attempt()).await?;
             (self.facts, self.limit_asked) = (facts, asked);
-            self.goal.go_on();
             if feed.as_ref().is_some_and(|feed| feed.pending == 0) {
                 self.end_initial_if_whole(attempt()).await;
             }
@@ -385,11 +376,8 @@ impl Watcher {
         }
         match table.bucket.time_of(&table.engine.connection, self.last, end).await {
             Ok(Some(taken)) => Ok(taken != self.last_unix_ms),
-            // What was written over tells nothing, but what comes before it was not taken after it, by clocks that agree.
-            Ok(None) => {
-                let is_later = facts.first_unix_ms > self.last_unix_ms + CLOCKS_APART_MS;
-                Ok(facts.first_sequence <= self.last && is_later)
-            }
+            // What was written over tells nothing, but what comes before it was not taken after it.
+            Ok(None) => Ok(facts.first_sequence <= self.last && facts.first_unix_ms > self.last_unix_ms),
             Err(error) if error.status() == Status::AUTH => Ok(false),
             Err(error) => Err(error),
         }
@@ -436,9 +424,7 @@ impl Watcher {
             self.queue.room().await;
         }
         self.expire_before(&key, &stored).await;
-        // Facts that are newer than its end know of it, and no more than one question is worth a message.
-        let is_news = entry::deadline(&self.facts, &stored) > self.limit_asked && Instant::now() >= self.limit_pause;
-        if is_news && entry::is_dead_by_bucket_only(&self.facts, &stored) {
+        if entry::is_dead_by_bucket_only(&self.facts, &stored) {
             self.ask_limit().await;
         }
         let kind = match stored.marks.mark {
