@@ -57,11 +57,6 @@ impl Goal {
         self.is_doubtful = true;
     }
 
-    /// Counts the questions anew, for a feed that goes on where another one broke.
-    pub fn go_on(&mut self) {
-        (self.awaited, self.rounds) = (0, ROUNDS);
-    }
-
     /// Whether the feed has shown what was there at the beginning. One of a single copy has when it says that it has no more:
     /// only of what was written since, its count may be wrong.
     fn has_beginning(&self) -> bool {
@@ -105,8 +100,7 @@ impl Goal {
     }
 
     fn begin_again(&mut self) {
-        (self.covered, self.is_doubtful) = (0, false);
-        self.go_on();
+        (self.covered, self.awaited, self.is_doubtful, self.rounds) = (0, 0, false, ROUNDS);
     }
 }
 
