@@ -66,6 +66,17 @@ fn a_configuration_that_cannot_be_used_is_unknown_to_nagios() {
 }
 
 #[test]
+fn a_url_in_a_types_place_is_not_repeated() {
+    for format in ["text", "json", "nagios", "prometheus"] {
+        let told = doctor_with("env://larder", &["--format", format], |command| {
+            command.env("LARDER_STORE", "redis://:hush@h:6379");
+        });
+        assert!(!(told.out.clone() + &told.err).contains("hush"), "{} {}", told.out, told.err);
+        assert!(format == "prometheus" || told.out.contains("LARDER_STORE"), "{}", told.out);
+    }
+}
+
+#[test]
 fn a_service_with_a_wrong_variable_does_not_hide_the_others() {
     let told = doctor_with("env://ocis", &[], |command| {
         command.env("STORAGE_USERS_ID_CACHE_TTL", "1d").env("OCIS_CACHE_STORE", "memory");

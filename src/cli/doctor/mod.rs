@@ -33,6 +33,7 @@ use crate::boundary::wait::wait;
 use crate::config::{Config, StoreConfig};
 use crate::error::{Error, Result, Status};
 use crate::larder::Larder;
+use crate::store::open::KINDS;
 use crate::store::remote::tls::{TlsConfig, TlsNames};
 use handshake::{Encryption, Greeting};
 use step::{Examination, Finding, Outcome};
@@ -109,7 +110,9 @@ impl Doctor {
     }
 
     fn examine(&self, matches: &ArgMatches, name: &str, section: &StoreConfig) -> Examination {
-        let mut examination = Examination::new(name, &section.kind);
+        // What stands in a type's place may be a URL with a password.
+        let is_type = KINDS.contains(&section.kind.as_str());
+        let mut examination = Examination::new(name, if is_type { &section.kind } else { "no type" });
         let mut opened = None;
         let opens = examination.step("configuration", "", || match self.open(matches, name, section) {
             Ok(open) => {
